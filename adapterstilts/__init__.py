@@ -1,0 +1,46 @@
+"""Intermediate-task training with small modules on a frozen multilingual encoder.
+
+Every command of the command line is a function here, under the same name and with the same words. The
+import is light: torch is loaded by the first function that needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adapterstilts.config.schema import ResourceSettings as ResourceSettings
+    from adapterstilts.evaluation.command import evaluate as evaluate
+    from adapterstilts.evaluation.library import as_evaluate_metric as as_evaluate_metric
+    from adapterstilts.mini.random_base import random_base as random_base
+    from adapterstilts.report.compare import compare as compare
+    from adapterstilts.report.quickstart import quickstart as quickstart
+    from adapterstilts.store.run import read_run as read_run
+    from adapterstilts.train.command import train_intermediate as train_intermediate
+    from adapterstilts.train.command import train_target as train_target
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ResourceSettings": "config.schema",
+    "as_evaluate_metric": "evaluation.library",
+    "compare": "report.compare",
+    "evaluate": "evaluation.command",
+    "quickstart": "report.quickstart",
+    "random_base": "mini.random_base",
+    "read_run": "store.run",
+    "train_intermediate": "train.command",
+    "train_target": "train.command",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'adapterstilts' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"adapterstilts.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""Settings: typed, frozen, complete before any work starts."""

@@ -1,0 +1,115 @@
+"""Every setting of a training run, with its meaning, its default and where the default comes from.
+
+A method adds its own settings in its own file (`methods/<name>.py`); everything else is here.
+`resources` says where and how the work is done; it never changes what is learned beyond rounding, so it
+is no part of a run's identity.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Phase = Literal["intermediate", "target"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class Frozen(BaseModel):
+    """Settings that never change once made and know no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_words(cls, raw: Any) -> Any:
+        """Read what a command line gives: `none` for no value, `a,b` for several."""
+        if not isinstance(raw, dict):
+            return raw
+        fields = cls.model_fields
+        return {k: _word(v, fields[k].annotation) if k in fields else v for k, v in raw.items()}
+
+
+def _word(value: Any, annotation: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    if type(None) in options and value.lower() in {"none", "null", ""}:
+        return None
+    if any(typing.get_origin(option) is tuple for option in options):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+class MethodSettings(Frozen):
+    """What every method has: its name. Its own settings follow in `methods/<name>.py`."""
+
+    name: str
+
+
+class TrainSettings(Frozen):
+    """The optimiser, the length of the training and the choice of the best checkpoint."""
+
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="Peak learning rate; none: the method's default (see `adapterstilts methods`).",
+    )
+    batch_size: int = Field(32, ge=1, description="Examples per optimiser step (XTREME and jiant: 32).")
+    epochs: float = Field(3.0, gt=0, description="Passes over the training rows.")
+    max_steps: int | None = Field(None, ge=1, description="Stop after so many steps; none: by epochs.")
+    warmup_ratio: float = Field(0.1, ge=0, le=1, description="Share of the steps with rising rate (jiant).")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW, not on biases and LayerNorms (jiant).")
+    adam_epsilon: float = Field(1e-8, gt=0, description="AdamW (jiant).")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm (jiant).")
+    eval_every: int | None = Field(
+        None, ge=1, description="Steps between looks at the dev rows; none: a tenth of the run, 1000 at most."
+    )
+    eval_examples: int = Field(500, ge=1, description="First so many English dev rows decide (jiant).")
+    patience: int = Field(30, ge=1, description="Stop after so many looks without a better one (jiant).")
+    save_every: int = Field(500, ge=1, description="Steps between checkpoints.")
+    examples_cap: int | None = Field(
+        2**17, ge=1, description="Several tasks: no task counts for more rows than this when one is drawn."
+    )
+
+
+class DataSettings(Frozen):
+    """Which rows, and how much of each."""
+
+    max_length: int = Field(256, ge=8, le=8192, description="Tokens of one window (jiant: 256).")
+    limit_train: int | None = Field(None, ge=1, description="Train on so many rows, drawn with the seed.")
+
+
+class ResourceSettings(Frozen):
+    """Where the work is done."""
+
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
+    micro_batch_tokens: int = Field(
+        8192, ge=16, description="Most padded tokens in one pass; an optimiser step takes several passes."
+    )
+    mirror: str | None = Field(None, description="Folder of data sets in the Hub's layout; none: the Hub.")
+
+
+Method = TypeVar("Method", bound=MethodSettings)
+
+
+class RunConfig(Frozen, Generic[Method]):
+    """One training run, complete."""
+
+    phase: Phase
+    tasks: tuple[str, ...] = Field(min_length=1)
+    method: Method
+    base: str | None = Field(None, description="Hub id or folder of the pretrained encoder.")
+    start: str | None = Field(None, description="Run folder to start from (--from).")
+    on_top: bool = Field(False, description="Freeze the start and train a fresh module above it.")
+    seed: int = Field(0, ge=0, description="Decides order, first weights and dropout.")
+    precision: Precision = Field("auto", description="auto: bf16 where the processor multiplies it natively.")
+    train: TrainSettings = TrainSettings()
+    data: DataSettings = DataSettings()
+    resources: ResourceSettings = ResourceSettings()

@@ -1,0 +1,83 @@
+"""Tasks: where the rows are, what their columns and labels mean, and how they are scored. One file a task.
+
+A task file is pure declaration: no code, no download. `docs/decisions/0003-tasks.md` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adapterstilts.errors import UserError, nearest
+from adapterstilts.registry import Catalog
+
+Split = Literal["train", "dev", "test"]
+Role = Literal["intermediate", "target"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task on the Hub.
+
+    `configs` maps a language to the configuration that holds its rows, `splits` our split names to the
+    Hub's, `columns` the format's fields to the Hub's columns. `labels` are the label names in the order of
+    the head's outputs; the data's own order is mapped onto it by name. `rows` holds the known row counts,
+    by language and split. `unlabelled` says what a label of -1 means: `drop` where the data set documents
+    it as "no gold label", `refuse` everywhere else. `version` grows when rows would be read differently.
+    """
+
+    name: str
+    format: str
+    metric: str
+    repo: str
+    configs: Mapping[str, str]
+    splits: Mapping[Split, str]
+    columns: Mapping[str, str]
+    labels: tuple[str, ...]
+    roles: tuple[Role, ...]
+    category: str
+    licence: str
+    source: str
+    rows: Mapping[str, Mapping[Split, int]] = field(default_factory=dict)
+    unlabelled: Literal["refuse", "drop"] = "refuse"
+    notes: str = ""
+    version: int = 1
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All languages of the task, English first."""
+        return tuple(sorted(self.configs, key=lambda language: (language != "en", language)))
+
+    def config(self, language: str) -> str:
+        """Return the Hub configuration of `language`; a UserError lists the languages there are."""
+        if language not in self.configs:
+            raise UserError(
+                f"task {self.name} has no language {language!r}", fix=f"it has: {', '.join(self.languages)}"
+            )
+        return self.configs[language]
+
+    def split(self, split: Split) -> str:
+        """Return the Hub's name of `split`; a UserError lists the splits with gold labels."""
+        if split not in self.splits:
+            raise UserError(
+                f"task {self.name} has no {split} split with gold labels",
+                fix=f"it has: {', '.join(self.splits)}",
+            )
+        return self.splits[split]
+
+
+tasks: Catalog[Task] = Catalog("adapterstilts.tasks", "TASK", "task")
+
+
+def require(name: str, role: Role) -> Task:
+    """Return the task called `name` if it can play `role`; else a UserError names what can."""
+    task = tasks.get(name)
+    if role not in task.roles:
+        able = [other for other in tasks.names() if role in tasks.get(other).roles]
+        raise UserError(f"task {name} cannot be {_article(role)} {role} task", fix=nearest(name, able))
+    return task
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"

@@ -1,0 +1,49 @@
+"""Task heads with the shapes and parameter names of transformers' own XLM-R heads.
+
+So an export is a plain copy. Weights start as transformers starts them: normal, biases zero.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from adapterstilts.formats import HeadShape
+
+
+def linear(inputs: int, outputs: int, spread: float) -> nn.Linear:
+    """Return a linear layer with normal weights of standard deviation `spread` and zero biases."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=spread)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class FirstTokenHead(nn.Module):
+    """XLMRobertaClassificationHead: dense, tanh, projection of the first token's state."""
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.dense = linear(shape.hidden_size, shape.hidden_size, shape.initializer_range)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.out_proj = linear(shape.hidden_size, shape.labels, shape.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (examples, length, hidden) to logits (examples, labels)."""
+        first = self.dropout(states[:, 0])
+        logits: Tensor = self.out_proj(self.dropout(torch.tanh(self.dense(first))))
+        return logits
+
+
+class EveryTokenHead(nn.Module):
+    """The head of XLMRobertaForTokenClassification: one projection of every token's state."""
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(shape.dropout)
+        self.classifier = linear(shape.hidden_size, shape.labels, shape.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (examples, length, hidden) to logits (examples, length, labels)."""
+        logits: Tensor = self.classifier(self.dropout(states))
+        return logits

@@ -1,0 +1,83 @@
+"""Labels by name, never by position: the data's own numbering is mapped onto the task's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adapterstilts.errors import UserError, nearest
+from adapterstilts.tasks import Task
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True)
+class LabelReader:
+    """Raw labels of a data set (numbers or strings) to ids in the task's order; -1 stays -1."""
+
+    ids: Mapping[Any, int]
+
+    def read(self, raw: Any) -> Any:
+        """Return the id of one raw label, or the ids of a list of them."""
+        if isinstance(raw, Sequence) and not isinstance(raw, str):
+            return [self.read(item) for item in raw]
+        return self.ids[raw]
+
+
+def read_labels(task: Task, feature: Any) -> LabelReader:
+    """Return the reader for a label column with `feature`; a UserError where the names differ.
+
+    A ClassLabel column brings its names. A string column is matched name by name. A bare integer column is
+    refused: numbers without names could be anybody's order.
+    """
+    inner = getattr(feature, "feature", feature)
+    names = getattr(inner, "names", None)
+    if names is not None:
+        _same_names(task, names)
+        return LabelReader({raw: task.labels.index(name) for raw, name in enumerate(names)} | {NO_LABEL: NO_LABEL})
+    if getattr(inner, "dtype", "") in {"string", "large_string"}:
+        return LabelReader({name: index for index, name in enumerate(task.labels)} | {"": NO_LABEL})
+    raise UserError(
+        f"task {task.name}: the label column of {task.repo} holds {inner!r} without label names",
+        fix=f"store it as names or as a ClassLabel of {', '.join(task.labels)}",
+    )
+
+
+def _same_names(task: Task, names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in task.labels]
+    absent = [name for name in task.labels if name not in names]
+    if unknown or absent:
+        hint = f"; {unknown[0]!r}: {nearest(unknown[0], task.labels)}" if unknown else ""
+        raise UserError(
+            f"task {task.name}: the label names of {task.repo} are not the task's{hint}",
+            where=f"there: {', '.join(names)}\n  task:  {', '.join(task.labels)}",
+            fix="the data set has changed or is another one; compare it with `adapterstilts tasks show`",
+        )
+
+
+def gold_column(table: Any, field: str, reader: LabelReader) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return all label ids of a table as one array, and beside it the row that each belongs to.
+
+    A UserError names the first value that is no label of the task.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.with_format("arrow")[:][field]
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        owner = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
+        column = pc.list_flatten(column)
+    else:
+        owner = np.arange(len(column))
+    codes = column.dictionary_encode()
+    for value in codes.dictionary.to_pylist():
+        if value not in reader.ids:
+            raise UserError(f"unknown label {value!r} in the data", fix=nearest(str(value), map(str, reader.ids)))
+    ids = np.array([reader.ids[value] for value in codes.dictionary.to_pylist()], dtype=np.int64)
+    indices = codes.indices.to_numpy(zero_copy_only=False)
+    return (ids[indices] if len(ids) else np.zeros(0, np.int64)), owner.astype(np.int64)

@@ -1,0 +1,242 @@
+"""Rows of a task: from the Hub, or from a mirror in the Hub's own layout, by the same call.
+
+What comes is held against the task's declaration. Wrong columns or label names are an error; fewer rows
+than declared are said (a mirror may be a part) and recorded, with the revision they came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapterstilts.console import log_once
+from adapterstilts.data.labels import LabelReader, gold_column, read_labels
+from adapterstilts.errors import UserError, nearest
+from adapterstilts.formats import formats
+from adapterstilts.store.places import cache_root, remembered
+from adapterstilts.tasks import Split, Task
+
+
+class NoSuchRows(UserError):
+    """The repository is there; this language or split is not in it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one task, language and split, as an Arrow-backed data set.
+
+    `table` has the format's fields as columns; `labels` turns its raw labels into ids in the task's order.
+    `revision` is the Hub commit, or `mirror:` and a digest of the mirror's files.
+    """
+
+    task: Task
+    language: str
+    split: Split
+    table: Any
+    labels: LabelReader
+    revision: str
+    declared: int | None
+    dropped: int = 0
+    selection: str = "all"
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def origin(self) -> dict[str, Any]:
+        """Return what a record keeps: where the rows are from, how many, and how many there should be."""
+        return {
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "repo": self.task.repo,
+            "config": self.task.configs[self.language],
+            "split": self.split,
+            "revision": self.revision,
+            "rows": len(self),
+            "rows_declared": self.declared,
+            "rows_unlabelled": self.dropped,
+            "selection": self.selection,
+        }
+
+    def pick(self, count: int | None, seed: int | None) -> Rows:
+        """Return `count` rows: the first ones, or with a seed a random choice in their own order."""
+        if count is None or count >= len(self):
+            return self
+        if seed is None:
+            chosen, how = np.arange(count), f"first {count}"
+        else:
+            order = np.random.default_rng(seed).permutation(len(self))
+            chosen, how = np.sort(order[:count]), f"{count} drawn with seed {seed}"
+        return replace(self, table=self.table.select(chosen), selection=how)
+
+
+def load_rows(task: Task, language: str, split: Split, mirror: str | None) -> Rows:
+    """Load one split and check it against the task's declaration.
+
+    Raises UserError: no such language or split, missing mirror or repository, no network, a missing
+    column, label names other than the task's, a gold column of -1 or of a single value.
+    """
+    config, hub_split = task.config(language), task.split(split)
+    if mirror:
+        repository = _in_mirror(task, mirror)
+        revision = _mirror_revision(repository, config)
+        # The library's own cache takes two folders with the same repository name for one and the same, and
+        # serves the rows of the first for the second; so each content has a cache of its own.
+        own_cache = str(cache_root() / "mirrors" / revision.removeprefix("mirror:"))
+        table = _load(task, str(repository), config, hub_split, {"cache_dir": own_cache})
+    else:
+        commit = _hub_commit(task)
+        table = _load(task, task.repo, config, hub_split, {"revision": commit})
+        revision = commit
+    table = _fields(task, table)
+    labels = read_labels(task, table.features[formats.get(task.format).label_field])
+    rows = Rows(task, language, split, table, labels, revision, task.rows.get(language, {}).get(split))
+    rows = _without_unlabelled(rows)
+    _tell_difference(rows, "mirror" if mirror else "Hub")
+    return rows
+
+
+def load_languages(task: Task, languages: Sequence[str] | None, split: Split, mirror: str | None) -> list[Rows]:
+    """Load a split in several languages; None means all that have it here.
+
+    The languages left out are said. A language asked for by name must be there (else NoSuchRows).
+    """
+    found, missing = [], []
+    for language in languages or task.languages:
+        try:
+            found.append(load_rows(task, language, split, mirror))
+        except NoSuchRows:
+            if languages:
+                raise
+            missing.append(language)
+    if not found:
+        raise NoSuchRows(
+            f"task {task.name}: no language has {split} rows here",
+            fix="choose another --split or another --mirror",
+        )
+    if missing:
+        log_once(f"data: {task.name} {split}: {len(found)} languages; not here: {' '.join(missing)}")
+    return found
+
+
+def _in_mirror(task: Task, mirror: str) -> Path:
+    root = Path(mirror)
+    if not root.is_dir():
+        raise UserError(f"the mirror {mirror} is not a folder", fix="give --mirror DIR, or set ADAPTERSTILTS_MIRROR")
+    repository = root / task.repo
+    if not repository.is_dir():
+        there = [path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir()]
+        raise UserError(
+            f"the mirror {mirror} has no {task.repo}, which task {task.name} reads",
+            fix=nearest(task.repo, there),
+        )
+    return repository
+
+
+def _files(repository: Path, config: str, hub_split: str | None = None) -> list[Path]:
+    """Return a configuration's data files: `<config>/<split>-*`, or `data/<split>-*` of a single one."""
+    pattern = f"{hub_split}-*" if hub_split else "*"
+    return sorted((repository / config).glob(pattern)) or sorted((repository / "data").glob(pattern))
+
+
+def _mirror_revision(repository: Path, config: str) -> str:
+    files = [*_files(repository, config), *repository.glob("README.md")]
+
+    def compute() -> str:
+        total = hashlib.sha256()
+        for file in files:
+            total.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+        return total.hexdigest()[:16]
+
+    return f"mirror:{remembered(files, compute)}"
+
+
+def _hub_commit(task: Task) -> str:
+    import huggingface_hub
+
+    try:
+        info = huggingface_hub.HfApi().dataset_info(task.repo, timeout=20)
+    except Exception as error:  # noqa: BLE001 - httpx, requests and hub errors share no base class
+        raise _unreachable(task, error) from None
+    return str(info.sha)
+
+
+def _load(task: Task, path: str, config: str, hub_split: str, extra: Mapping[str, str]) -> Any:
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        return datasets.load_dataset(path, config, split=hub_split, **extra)
+    except ValueError as error:
+        absent = "not found. Available" in str(error) or "Unknown split" in str(error)
+        raise (NoSuchRows if absent else UserError)(
+            f"task {task.name}: cannot read configuration {config!r}, split {hub_split!r} of {path}",
+            where=str(error).strip().splitlines()[0][:300],
+            fix="choose another language or split" if absent else "fetch the data again",
+        ) from None
+    except datasets.exceptions.DatasetGenerationError as error:
+        raise UserError(
+            f"task {task.name}: the files of configuration {config!r} of {path} cannot be read together",
+            where=str(error.__cause__ or error).strip().splitlines()[0][:300],
+            fix="its splits have different columns, or a file is damaged; fetch the data again",
+        ) from None
+    except (ConnectionError, OSError) as error:
+        raise _unreachable(task, error) from None
+
+
+def _unreachable(task: Task, error: Exception) -> UserError:
+    return UserError(
+        f"cannot read {task.repo} from the Hub for task {task.name} ({type(error).__name__})",
+        where=str(error).strip().splitlines()[0][:200] if str(error).strip() else "",
+        fix="check the network, or read a local copy: --mirror DIR (or ADAPTERSTILTS_MIRROR)",
+    )
+
+
+def _fields(task: Task, table: Any) -> Any:
+    """Keep the task's columns, under the names that its format gives them."""
+    missing = sorted(column for column in task.columns.values() if column not in table.column_names)
+    if missing:
+        raise UserError(
+            f"task {task.name}: {task.repo} has no column {', '.join(map(repr, missing))}",
+            where=f"columns there: {', '.join(table.column_names)}",
+            fix="the data set has changed or is another one; compare it with `adapterstilts tasks show`",
+        )
+    table = table.select_columns(list(task.columns.values()))
+    return table.rename_columns({column: name for name, column in task.columns.items()})
+
+
+def _without_unlabelled(rows: Rows) -> Rows:
+    """Refuse placeholder gold; leave out single rows without gold where the task documents them."""
+    gold, owner = gold_column(rows.table, formats.get(rows.task.format).label_field, rows.labels)
+    where = f"{rows.task.repo} {rows.task.configs[rows.language]} {rows.split}"
+    if len(gold) and (gold < 0).all():
+        raise UserError(f"task {rows.task.name}: every label is -1, so this split has no gold labels", where=where)
+    bad = np.unique(owner[gold < 0])
+    if len(bad) and rows.task.unlabelled == "refuse":
+        raise UserError(
+            f"task {rows.task.name}: {len(bad)} of {len(rows)} rows have the label -1 (no gold label)",
+            where=where,
+        )
+    if len(gold) > 20 and (gold == gold[0]).all():
+        name = rows.task.labels[int(gold[0])]
+        raise UserError(
+            f"task {rows.task.name}: all {len(gold)} labels are {name!r}, as in files with placeholder labels",
+            where=where,
+        )
+    if not len(bad):
+        return rows
+    keep = np.setdiff1d(np.arange(len(rows)), bad)
+    return replace(rows, table=rows.table.select(keep), dropped=len(bad))
+
+
+def _tell_difference(rows: Rows, place: str) -> None:
+    there = len(rows) + rows.dropped
+    label = f"{rows.task.name} {rows.language} {rows.split}"
+    if rows.dropped:
+        log_once(f"data: {label}: {rows.dropped} rows without a gold label left out")
+    if rows.declared is not None and there != rows.declared:
+        log_once(f"data: {label}: {there:,} rows in this {place}, {rows.declared:,} declared")

@@ -1,0 +1,136 @@
+"""The pretrained encoder: load it whole, know it by its digest, refuse what is not it.
+
+A base is a Hub id or a folder with config.json, safetensors weights and a tokenizer. Only encoders of the
+XLM-R, RoBERTa and BERT families are taken; weights in pickle files never are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterstilts.config.identity import canonical_json
+from adapterstilts.errors import UserError
+from adapterstilts.store.places import remembered
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FAMILIES = ("xlm-roberta", "roberta", "bert")
+_FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "sentencepiece*", "vocab*",
+          "merges.txt", "special_tokens_map.json")  # fmt: skip
+# What a network computes, as opposed to what transformers notes down about it.
+_SHAPE_KEYS = (
+    "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
+    "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps", "pad_token_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BaseFiles:
+    """A base on this machine: how it was named, where it lies, what identifies it."""
+
+    name: str
+    folder: Path
+    fingerprint: str
+
+
+def find_base(name: str) -> BaseFiles:
+    """Find a base by Hub id or folder and take its fingerprint (config and a digest of all weights).
+
+    Raises UserError: no such folder or id, no network, another family, no safetensors weights.
+    """
+    folder = Path(name)
+    if not (folder / "config.json").is_file():
+        if folder.is_dir() or name.startswith((".", "/", "~")):
+            raise UserError(
+                f"the base {name} is not a folder with a config.json", fix="give a Hub id or a model folder"
+            )
+        folder = _download(name)
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise UserError(
+            f"the base {name} has no safetensors weights", fix="convert it; pickle weights are never loaded"
+        )
+    _config(name, folder)
+    return BaseFiles(name, folder, remembered([folder / "config.json", *weights], lambda: _digest(name, folder)))
+
+
+def load_encoder(base: BaseFiles) -> nn.Module:
+    """Return the encoder in fp32, without pooler; a UserError if any of its weights is not in the files."""
+    import torch
+    from transformers import AutoModel
+
+    encoder, report = AutoModel.from_pretrained(
+        base.folder,
+        add_pooling_layer=False,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise UserError(
+            f"the base {base.name} lacks {len(missing)} weights of its encoder, such as {missing[0]}",
+            fix="the files are damaged or not this family's; fetch them again",
+        )
+    module: nn.Module = encoder
+    return module
+
+
+def load_tokenizer(base: BaseFiles) -> Any:
+    """Return the fast tokenizer that lies beside the base's weights."""
+    from transformers import AutoTokenizer
+
+    try:
+        # transformers 4.57 takes any newer local model for a faulty Mistral tokenizer, and warns; ours are none
+        tokenizer = AutoTokenizer.from_pretrained(base.folder, use_fast=True, fix_mistral_regex=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"the base {base.name} has no tokenizer that can be read", where=str(error).splitlines()[0][:200],
+            fix="put tokenizer.json and tokenizer_config.json beside its config.json",
+        ) from None  # fmt: skip
+    probe = tokenizer("a")["input_ids"]
+    if not tokenizer.is_fast or probe[0] != tokenizer.cls_token_id or probe[-1] != tokenizer.sep_token_id:
+        raise UserError(
+            f"the tokenizer of {base.name} does not put {tokenizer.cls_token} and {tokenizer.sep_token} around a text",
+            fix="give it a tokenizer.json with its post-processor",
+        )
+    return tokenizer
+
+
+def _config(name: str, folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder)
+    if config.model_type not in FAMILIES:
+        raise UserError(
+            f"the base {name} is of the family {config.model_type!r}", fix=f"supported: {', '.join(FAMILIES)}"
+        )
+    return config
+
+
+def _digest(name: str, folder: Path) -> str:
+    """Digest the weights themselves, not the files: sharding and saving again change nothing."""
+    encoder = load_encoder(BaseFiles(name, folder, ""))
+    config = encoder.config.to_dict()  # type: ignore[union-attr, operator]
+    total = hashlib.sha256(canonical_json({key: config.get(key) for key in _SHAPE_KEYS}).encode())
+    for key, tensor in sorted(encoder.named_parameters()):
+        total.update(key.encode())
+        total.update(tensor.detach().numpy().tobytes())
+    return total.hexdigest()[:16]
+
+
+def _download(name: str) -> Path:
+    import huggingface_hub
+
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(_FILES)))
+    except Exception as error:  # noqa: BLE001 - httpx, requests and hub errors share no base class
+        raise UserError(
+            f"cannot get the base {name!r} from the Hub ({type(error).__name__})",
+            where=str(error).strip().splitlines()[0][:200] if str(error).strip() else "",
+            fix="check the name and the network, or give the folder of a downloaded model: --base DIR",
+        ) from None

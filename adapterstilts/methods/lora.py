@@ -1,0 +1,157 @@
+"""LoRA: low-rank updates of the encoder's Linear layers through peft (Hu et al. 2021, arXiv 2106.09685).
+
+LoRA sits on the encoder only, chosen by an explicit pattern. peft's own ways to choose modules would also
+match random heads, and `output.dense` would match the attention's as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from adapterstilts.config.schema import MethodSettings
+from adapterstilts.errors import UserError
+from adapterstilts.methods import Parameters
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from adapterstilts.base import BaseFiles
+
+FOLDER = "adapter"
+WEIGHTS = "adapter_model.safetensors"
+
+_PLACES = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attention_output": "attention.output.dense",
+    "intermediate": "intermediate.dense",
+    "output": "output.dense",
+}
+Place = Literal["query", "key", "value", "attention_output", "intermediate", "output", "all"]
+
+
+class LoraSettings(MethodSettings):
+    """Rank, scale, dropout and place of the updates."""
+
+    name: Literal["lora"] = "lora"
+    r: int = Field(8, ge=1, description="Rank of the updates.")
+    alpha: float = Field(16.0, gt=0, description="Scale: the update is alpha / r times B A.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the input of A.")
+    rslora: bool = Field(False, description="Scale by alpha / sqrt(r) instead (arXiv 2312.03732).")
+    target_modules: tuple[Place, ...] = Field(
+        ("query", "value"),
+        min_length=1,
+        description="Any of query, key, value, attention_output, intermediate, output; or all.",
+    )
+    layers: tuple[int, ...] | None = Field(None, description="Layers, counted from 0; none: all.")
+
+
+class Lora:
+    """A peft LoRA on the bare encoder; the base stays frozen."""
+
+    summary = "low-rank updates on a frozen encoder, through peft"
+    schema: type[MethodSettings] = LoraSettings
+    learning_rate = 3e-4
+    learning_rate_source = "Hu et al. 2021, appendix D, RoBERTa large on MNLI (recalled, not re-read)"
+    frozen_base = True
+
+    def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module:
+        """Freeze the encoder and put fresh updates (B = 0: no effect yet) on its Linear layers."""
+        import peft
+
+        assert isinstance(settings, LoraSettings)
+        if not isinstance(encoder, peft.PeftModel):
+            encoder.requires_grad_(False)
+        shape: Any = encoder.config
+        config = peft.LoraConfig(
+            r=settings.r,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+            use_rslora=settings.rslora,
+            target_modules=target_pattern(settings.target_modules, settings.layers, shape.num_hidden_layers),
+        )
+        if isinstance(encoder, peft.PeftModel):  # a further member on the same encoder
+            encoder.add_adapter(name, config)
+            shared: nn.Module = encoder
+            return shared
+        module: nn.Module = peft.get_peft_model(encoder, config, adapter_name=name)
+        return module
+
+    def restore(self, base: BaseFiles, run: Path, name: str) -> nn.Module:
+        """Load the base and the run's updates onto it; every tensor is checked to have arrived."""
+        import peft
+
+        from adapterstilts.base import load_encoder
+        from adapterstilts.methods._proof import prove_equal
+
+        weights = run / FOLDER / WEIGHTS
+        if not weights.is_file():
+            raise UserError(f"{weights} is missing", fix="restore the file, or train again")
+        module: nn.Module = peft.PeftModel.from_pretrained(load_encoder(base), run / FOLDER, adapter_name=name)
+        prove_equal([weights], self.parameters(module, name), "loading the adapter")
+        return module
+
+    def parameters(self, encoder: nn.Module, name: str) -> Parameters:
+        """Return the A and B of adapter `name`, under the names that peft writes into files."""
+        mark = f".{name}."
+        return {
+            key.replace(mark, "."): parameter
+            for key, parameter in encoder.named_parameters()
+            if mark in key and ".lora_" in key
+        }
+
+    def activate(self, encoder: nn.Module, name: str) -> None:
+        """Compute with adapter `name` alone, and let it be trained."""
+        if encoder.active_adapter != name:
+            encoder.set_adapter(name)  # type: ignore[operator]
+
+    def save(self, encoder: nn.Module, name: str, run: Path, base: BaseFiles) -> int:
+        """Write peft's own files into `adapter/`; return the weights' bytes."""
+        from adapterstilts.methods._proof import prove_equal
+
+        folder = run / FOLDER
+        encoder.save_pretrained(folder, selected_adapters=[name])  # type: ignore[operator]
+        for file in (folder / name).iterdir():  # peft puts every name but `default` into a folder of its own
+            shutil.move(file, folder / file.name)
+        (folder / name).rmdir()
+        (folder / "README.md").unlink(missing_ok=True)  # peft's card is a form that nobody has filled in
+        _name_base(folder / "adapter_config.json", base.name)
+        prove_equal([folder / WEIGHTS], self.parameters(encoder, name), "saving the adapter")
+        return (folder / WEIGHTS).stat().st_size
+
+    def merge_into_base(self, encoder: nn.Module) -> nn.Module:
+        """Add the active updates to the base's weights (which must be fp32) and return the plain encoder."""
+        merged: nn.Module = encoder.merge_and_unload()  # type: ignore[operator]
+        return merged
+
+
+def target_pattern(places: Sequence[str], layers: Sequence[int] | None, available: int) -> str:
+    """Return the regular expression over module names that peft matches in full.
+
+    Raises UserError for a layer that the encoder does not have.
+    """
+    chosen = list(_PLACES) if "all" in places else [place for place in _PLACES if place in places]
+    names = "|".join(re.escape(_PLACES[place]) for place in chosen)
+    bad = [layer for layer in layers or () if not 0 <= layer < available]
+    if bad:
+        raise UserError(
+            f"method.layers: there is no layer {bad[0]}", fix=f"the encoder has layers 0 to {available - 1}"
+        )
+    numbers = "|".join(str(layer) for layer in sorted(layers)) if layers else r"\d+"
+    return rf"(?:.*\.)?encoder\.layer\.(?:{numbers})\.(?:{names})"
+
+
+def _name_base(file: Path, base: str) -> None:
+    config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**config, "base_model_name_or_path": base}, indent=2), encoding="utf-8")
+
+
+METHOD = Lora()

@@ -1,0 +1,1 @@
+"""Evaluation: predictions to disk first, scores from what lies there second."""

@@ -1,0 +1,1 @@
+"""Training: one loop for every phase; what differs between phases is configuration."""

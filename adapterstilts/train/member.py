@@ -1,0 +1,134 @@
+"""A member: one adapter in training, with all that is its own.
+
+Heads, data order, random numbers, optimiser, schedule, counters, run folder. The loop steps a list of
+members over one encoder; nothing here knows how many there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from adapterstilts.config.identity import derive_seed
+from adapterstilts.config.schema import MethodSettings, RunConfig, TrainSettings
+from adapterstilts.data.batches import Indices, step_indices, steps_per_epoch
+from adapterstilts.data.cache import Encoded
+from adapterstilts.data.mixing import Mixture, proportional
+from adapterstilts.methods import Method
+from adapterstilts.model import Randomness, TransferModel
+from adapterstilts.train.cost import encoder_size
+
+
+@dataclass
+class Progress:
+    """Where a member stands: all its counters, as a checkpoint keeps them."""
+
+    step: int = 0
+    task_steps: dict[str, int] = field(default_factory=dict)
+    last_look: int = 0
+    best_step: int = 0
+    best_score: float = -math.inf
+    looks_without_better: int = 0
+    finished: bool = False
+    tokens: int = 0
+    padded_tokens: int = 0
+    flops: float = 0.0
+    train_s: float = 0.0
+    wall_s: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+@dataclass
+class Member:
+    """One adapter in training. `train` and `dev` hold the tokenised rows of each task.
+
+    `parameters` is all that it trains, as `adapter.<name>` and `heads.<task>.<name>`.
+    """
+
+    name: str
+    folder: Path
+    identity: str
+    config: RunConfig[MethodSettings]
+    method: Method
+    model: TransferModel
+    train: Mapping[str, Encoded]
+    dev: Mapping[str, Encoded]
+    randomness: Randomness
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        self.settings: TrainSettings = self.config.train
+        self.mixture: Mixture = proportional(
+            {name: len(encoded) for name, encoded in self.train.items()},
+            self.settings.examples_cap,
+            self.config.seed,
+        )
+        self.total_steps = self.settings.max_steps or self._steps_of_epochs()
+        self.look_every = self.settings.eval_every or min(1000, max(1, self.total_steps // 10))
+        self.size = encoder_size(self.model.encoder, self.method.frozen_base)
+        adapter = self.method.parameters(self.model.encoder, self.name)
+        heads = dict(self.model.heads.named_parameters())
+        self.parameters: dict[str, torch.nn.Parameter] = {
+            **{f"adapter.{key}": parameter for key, parameter in adapter.items()},
+            **{f"heads.{key}": parameter for key, parameter in heads.items()},
+        }
+        self.optimiser = make_optimiser(self.parameters, self.settings)
+
+    def _steps_of_epochs(self) -> int:
+        cap = self.settings.examples_cap or math.inf
+        sizes = [int(min(len(encoded), cap)) for encoded in self.train.values()]
+        return sum(math.ceil(self.settings.epochs * steps_per_epoch(n, self.settings.batch_size)) for n in sizes)
+
+    def used_by(self, task: str) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Yield what a step on `task` must train: the adapter and that task's head."""
+        for key, parameter in self.parameters.items():
+            if key.startswith(("adapter.", f"heads.{task}.")):
+                yield key, parameter
+
+    def next_examples(self) -> tuple[str, Indices]:
+        """Return the task of the coming step and its examples; the same after every resume."""
+        task = self.mixture.task_at(self.progress.step)
+        done = self.progress.task_steps.get(task, 0)
+        seed = derive_seed(self.config.seed, "order", task)
+        return task, step_indices(len(self.train[task]), self.settings.batch_size, done, seed)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return copies of all trained tensors on the CPU."""
+        return {key: parameter.detach().cpu().clone() for key, parameter in self.parameters.items()}
+
+    @torch.no_grad()
+    def set_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Put back what `weights` gave; the names must be the very same."""
+        if set(self.parameters) != set(weights):
+            raise ValueError(f"other tensors than the model's: {sorted(set(self.parameters) ^ set(weights))[:3]}")
+        for key, parameter in self.parameters.items():
+            parameter.copy_(weights[key])
+
+
+def make_optimiser(parameters: Mapping[str, torch.nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:
+    """Return AdamW without weight decay on biases and LayerNorms (jiant's model_setup.py)."""
+    plain = [p for key, p in parameters.items() if key.endswith(".bias") or "LayerNorm" in key]
+    decayed = [p for key, p in parameters.items() if not (key.endswith(".bias") or "LayerNorm" in key)]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [g for g in groups if g["params"]], lr=settings.learning_rate or 0.0, eps=settings.adam_epsilon
+    )
+
+
+def rate_factor(step: int, total: int, warmup_ratio: float) -> float:
+    """Return the share of the peak learning rate at optimiser step `step` (from 0) of `total`.
+
+    Linear warm-up from zero, then linear decay to zero, as transformers' get_linear_schedule_with_warmup.
+    """
+    warmup = math.ceil(total * warmup_ratio)
+    if step < warmup:
+        return step / max(1, warmup)
+    return max(0.0, (total - step) / max(1, total - warmup))

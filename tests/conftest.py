@@ -1,0 +1,70 @@
+"""What all tests share: caches of their own, no network, a tiny base, a handful of generated rows."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+# Set before any library reads them: tests leave nothing in the home folder and never go online.
+_CACHE = Path(tempfile.gettempdir()) / f"adapterstilts-tests-{os.getuid()}"
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ["ADAPTERSTILTS_CACHE"] = str(_CACHE / _WORKER / "own")
+os.environ["HF_HOME"] = str(_CACHE / _WORKER / "hf")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.pop("ADAPTERSTILTS_MIRROR", None)
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from adapterstilts import console  # noqa: E402
+from adapterstilts.mini.random_base import Shape, random_base  # noqa: E402
+from adapterstilts.mini.rows import write_rows  # noqa: E402
+from adapterstilts.mini.texts import texts_of  # noqa: E402
+from adapterstilts.mini.tokenizer import write_tokenizer  # noqa: E402
+
+REAL_DATA = Path(os.environ.get("ADAPTERSTILTS_TEST_DATA", Path(__file__).parents[2] / "shared"))
+
+torch.set_num_threads(1)  # tests run side by side, and small models gain nothing from more
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: socket.socket, address: object) -> None:
+        if self.family != socket.AF_UNIX:
+            raise OSError(f"tests do not go online: {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_before() -> None:
+    console.log_once.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated rows of every task, in the Hub's layout."""
+    return write_rows(tmp_path_factory.mktemp("mirror") / "rows", size=96)
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Path:
+    return write_tokenizer(texts_of(mirror), tmp_path_factory.mktemp("tokenizer") / "files", vocabulary=600)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
+    """A real XLM-R of two layers and random weights."""
+    folder = tmp_path_factory.mktemp("base") / "tiny"
+    return random_base(tokenizer_folder, folder, shape=Shape(layers=2, hidden=64, positions=130))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data, or a skip that says which folder is absent."""
+    if not (REAL_DATA / "hub").is_dir():
+        pytest.skip(f"no real data at {REAL_DATA} (set ADAPTERSTILTS_TEST_DATA)")
+    return REAL_DATA

@@ -1,0 +1,226 @@
+"""`compare`: runs side by side, scores and costs, where laying them side by side is fair.
+
+Runs scored on other rows, another split or another metric version are refused. Another precision or another
+training budget is allowed and marked: comparing those is often the point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterstilts.errors import UserError
+from adapterstilts.evaluation.files import read_metrics
+from adapterstilts.metrics import average
+from adapterstilts.report.tables import Table, amount
+from adapterstilts.store.run import Run, read_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores and costs of several runs. `scores` has a row for each run, task, language and metric."""
+
+    names: list[str]
+    baseline: str
+    scores: pd.DataFrame
+    costs: pd.DataFrame
+    notes: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "baseline": self.baseline,
+            "scores": self.scores.to_dict("records"),
+            "costs": self.costs.to_dict("records"),
+            "notes": self.notes,
+        }
+
+    def tables(self) -> list[Table]:
+        """Return a table of scores for each task, and one of costs."""
+        rows = self.scores.to_dict("records")
+        tasks = dict.fromkeys((str(row["task"]), str(row["split"])) for row in rows)
+        return [*(self._score_table(task, split, rows) for task, split in tasks), self._cost_table()]
+
+    def _score_table(self, task: str, split: str, rows: list[dict[Hashable, Any]]) -> Table:
+        these = [row for row in rows if (row["task"], row["split"]) == (task, split)]
+        cells: dict[str, dict[str, str]] = {}
+        for row in these:
+            if row["metric"] == row["main"] or row["language"] == AVERAGE:
+                line = cells.setdefault(f"{row['language']} {row['metric']}", {})
+                line[row["run"]] = _cell(row["score"], row["difference"])
+        languages = {row["language"] for row in these} - {AVERAGE}
+        title = f"{task} {split}: {these[0]['main']} in {len(languages)} languages, difference to {self.baseline}"
+        lines = [[name, *(line.get(run, "-") for run in self.names)] for name, line in cells.items()]
+        return Table(title, ["", *self.names], lines, self.notes)
+
+    def _cost_table(self) -> Table:
+        figures = [column for column in self.costs.columns if column != "run"]
+        by_run = self.costs.set_index("run")
+        rows = [
+            [figure.replace("_", " "), *(_figure(by_run.loc[name, figure]) for name in self.names)]
+            for figure in figures
+        ]
+        return Table("what it took", ["", *self.names], rows)
+
+
+def compare(runs: Sequence[Run | str | Path], *, baseline: Run | str | Path | None = None) -> Comparison:
+    """Compare finished runs; differences are to `baseline` (None: the first run).
+
+    Averages are over the languages that all runs of a task were scored on. Raises UserError for runs that
+    were not evaluated, or whose scores are of other rows, splits or metric versions.
+    """
+    opened = _distinct([run if isinstance(run, Run) else read_run(run) for run in runs])
+    first = _name_of(opened, baseline) if baseline else next(iter(opened))
+    evaluated = {name: _metrics(run) for name, run in opened.items()}
+    scores: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for task in sorted({task for many in evaluated.values() for task, _ in many}):
+        shared = {name: {split: m for (t, split), m in many.items() if t == task} for name, many in evaluated.items()}
+        scores += _compare_task(task, {name: many for name, many in shared.items() if many}, first, notes)
+    import pandas as pd
+
+    notes += _marks(opened, first)
+    return Comparison(list(opened), first, pd.DataFrame(scores), pd.DataFrame(_costs(opened)), notes)
+
+
+def _compare_task(
+    task: str, runs: dict[str, dict[str, dict[str, Any]]], baseline: str, notes: list[str]
+) -> list[dict[str, Any]]:
+    splits = sorted(set.intersection(*(set(many) for many in runs.values())))
+    if not splits:
+        places = "; ".join(f"{name}: {', '.join(many)}" for name, many in runs.items())
+        raise UserError(
+            f"the runs were scored on different splits of {task}",
+            where=places,
+            fix="evaluate all on one --split",
+        )
+    rows = []
+    for split in splits:
+        metrics = {name: many[split] for name, many in runs.items()}
+        common = _common_languages(task, split, metrics, notes)
+        main = next(iter(metrics.values()))["metric"]["main"]
+        reference = _by_language(metrics[baseline], common) if baseline in metrics else {}
+        for name, found in metrics.items():
+            for language, values in _by_language(found, common).items():
+                for metric, score in values.items():
+                    before = reference.get(language, {}).get(metric)
+                    difference = None if before is None or name == baseline else score - before
+                    rows.append({"run": name, "task": task, "split": split, "language": language, "metric": metric,
+                                 "main": main, "score": score, "difference": difference})  # fmt: skip
+    return rows
+
+
+def _by_language(metrics: dict[str, Any], common: list[str]) -> dict[str, dict[str, float]]:
+    languages = {language: dict(metrics["languages"][language]) for language in common}
+    for values in languages.values():
+        values.pop("n")
+    return {**languages, AVERAGE: average(languages)}
+
+
+def _common_languages(task: str, split: str, metrics: dict[str, dict[str, Any]], notes: list[str]) -> list[str]:
+    """Return the languages that all runs were scored on, once their rows and metric are the same."""
+    (first, one), *others = metrics.items()
+    for name, other in others:
+        if other["metric"] != one["metric"]:
+            raise UserError(
+                f"{first} and {name} were scored on {task} by other metric versions",
+                where=f"{one['metric']} and {other['metric']}",
+                fix="evaluate both again",
+            )
+        both = set(one["languages"]) & set(other["languages"])
+        differ = sorted(language for language in both if one["rows"][language] != other["rows"][language])
+        if differ:
+            raise UserError(
+                f"{first} and {name} were scored on other rows of {task} {split} ({', '.join(differ)})",
+                where=f"{one['data'][differ[0]]['revision']} and {other['data'][differ[0]]['revision']}",
+                fix="evaluate both again on the same data",
+            )
+    common = sorted(set.intersection(*(set(found["languages"]) for found in metrics.values())))
+    if not common:
+        raise UserError(f"the runs share no language of {task} {split}", fix="evaluate all on the same --languages")
+    partly = sorted({language for found in metrics.values() for language in found["languages"]} - set(common))
+    if partly:
+        notes.append(f"{task} {split}: left out, not scored for every run: {', '.join(partly)}")
+    absent = sorted(set.intersection(*(set(found["missing_languages"]) for found in metrics.values())))
+    if absent:
+        notes.append(f"{task} {split}: {len(absent)} of the task's languages are not scored; not the full average")
+    return common
+
+
+def _marks(runs: dict[str, Run], baseline: str) -> list[str]:
+    """Say which runs differ from the baseline in precision or in training budget."""
+    base, notes = runs[baseline].record, []
+    for name, run in runs.items():
+        mine, theirs = run.record.config["precision"], base.config["precision"]
+        if mine != theirs:
+            notes.append(f"{name}: trained in {mine}, {baseline} in {theirs}")
+        seen, reference = run.record.budget.examples_with_parents, base.budget.examples_with_parents
+        if seen != reference:
+            notes.append(f"{name}: another training budget, {amount(seen)} examples ({baseline}: {amount(reference)})")
+    return notes
+
+
+def _costs(runs: dict[str, Run]) -> list[dict[str, Any]]:
+    rows = []
+    for name, run in runs.items():
+        record, cost = run.record, run.record.cost
+        rows.append(
+            {
+                "run": name,
+                "method": run.method,
+                "precision": record.config["precision"],
+                "trained_in_adapter": cost.trainable_params.adapter,
+                "trained_in_heads": cost.trainable_params.heads,
+                "adapter_bytes": cost.adapter_bytes,
+                "examples_planned": record.budget.examples,
+                "train_s": cost.train_s,
+                "train_s_with_parents": record.budget.train_s_with_parents,
+                "tokens_per_s": cost.tokens / cost.train_s if cost.train_s else 0.0,
+                "padding_share": 1 - cost.tokens / cost.padded_tokens if cost.padded_tokens else 0.0,
+                "peak_memory_bytes": cost.peak_memory_bytes,
+            }
+        )
+    return rows
+
+
+def _metrics(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
+    folders = sorted(file.parent for file in (run.path / "eval").glob("*/metrics.json"))
+    if not folders:
+        raise UserError(
+            f"{run.path} has not been evaluated",
+            fix=f"run: adapterstilts evaluate {run.path} --task {' --task '.join(run.heads)}",
+        )
+    found = [read_metrics(folder) for folder in folders]
+    return {(metrics["task"], metrics["split"]): metrics for metrics in found}
+
+
+def _distinct(runs: Sequence[Run]) -> dict[str, Run]:
+    """Name runs by their folder, and by the whole path where two folders share a name."""
+    names = [run.name for run in runs]
+    return {run.name if names.count(run.name) == 1 else str(run.path): run for run in runs}
+
+
+def _name_of(runs: dict[str, Run], wanted: Run | str | Path) -> str:
+    path = (wanted.path if isinstance(wanted, Run) else Path(wanted)).resolve()
+    for name, run in runs.items():
+        if run.path.resolve() == path:
+            return name
+    raise UserError(f"the baseline {wanted} is not among the runs", fix=f"choose one of: {', '.join(runs)}")
+
+
+def _cell(score: float, difference: float | None) -> str:
+    known = difference is not None and difference == difference  # pandas turns None into NaN
+    return f"{score:.2f} ({difference:+.2f})" if known else f"{score:.2f}"
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:.3f}" if 0 < value < 1 else amount(float(value))

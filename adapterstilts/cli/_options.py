@@ -1,0 +1,85 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from adapterstilts.config.resolve import parse_assignments
+from adapterstilts.errors import UserError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+mirror = click.option(
+    "--mirror",
+    envvar="ADAPTERSTILTS_MIRROR",
+    metavar="DIR",
+    help="Read data sets from this folder in the Hub's layout (or set ADAPTERSTILTS_MIRROR).",
+)
+device = click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
+precision = click.option("--precision", metavar="NAME", help="auto, fp32 or bf16.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+# Each of these flags is short for a setting; --set reaches all of them.
+_SHORTHANDS = {
+    "mirror": "resources.mirror",
+    "device": "resources.device",
+    "precision": "precision",
+    "seed": "seed",
+    "max_steps": "train.max_steps",
+    "limit_train": "data.limit_train",
+}
+
+_training = (
+    click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated."),
+    click.option("--method", default="lora", show_default=True, metavar="NAME", help="How to train: lora, full, ..."),
+    click.option("--base", metavar="ID|DIR", help="Pretrained encoder.  [default: XLM-R Large, or that of --from]"),
+    click.option("--from", "start", metavar="RUN", help="Start from this run."),
+    click.option("--on-top", is_flag=True, help="Freeze the run of --from and train a fresh module above it."),
+    click.option("--out", required=True, metavar="DIR", help="The run's folder."),
+    mirror,
+    click.option("--seed", metavar="N", help="Decides order, first weights and dropout.  [default: 0]"),
+    click.option("--max-steps", metavar="N", help="Stop after N optimiser steps."),
+    click.option("--limit-train", metavar="N", help="Train on N rows, drawn with the seed."),
+    device,
+    precision,
+    click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any setting: see `adapterstilts settings`.",
+    ),
+    as_json,
+)
+
+
+def training(command: Command) -> Command:
+    """Give a command all options of a training."""
+    for option in reversed(_training):
+        command = option(command)
+    return command
+
+
+def run_training(train: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Call a training function with what `training` has parsed, and print the finished run."""
+    wanted = settings(options)
+    keys = ("method", "base", "start", "on_top", "out")
+    finished = train(options["task"], settings=wanted, **{key: options[key] for key in keys})
+    if options["as_json"]:
+        click.echo(json.dumps(finished.record.model_dump(mode="json"), indent=2))
+    else:
+        click.echo(str(finished.path))
+
+
+def settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Return shorthand flags and --set words as dotted settings; one setting given twice is a UserError."""
+    flags = {key: options[flag] for flag, key in _SHORTHANDS.items() if options.get(flag) is not None}
+    words = parse_assignments(options.get("assignments", ()))
+    for key in flags.keys() & words.keys():
+        if str(flags[key]) != words[key]:
+            raise UserError(f"{key} is given twice: {flags[key]!r} and {words[key]!r}", fix="give it once")
+    return {**flags, **words}

@@ -1,0 +1,42 @@
+"""`adapterstilts compare`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from adapterstilts.cli import _options
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--baseline", metavar="RUN", help="Differences are to this run.  [default: the first]")
+@click.option("--markdown", metavar="FILE", help="Write the tables to this file too.")
+@_options.as_json
+def compare(runs: tuple[str, ...], baseline: str | None, markdown: str | None, as_json: bool) -> None:
+    """Lay evaluated RUNS side by side: scores, differences, parameters, time, bytes.
+
+    Runs scored on other rows, splits or metric versions are refused; another precision or training budget
+    is marked.
+
+    \b
+    Examples:
+      adapterstilts compare runs/udpos-full runs/udpos-lora
+      adapterstilts compare runs/* --baseline runs/udpos-full --markdown comparison.md
+    """
+    from adapterstilts.report.compare import compare as lay_side_by_side
+    from adapterstilts.report.tables import show
+    from adapterstilts.store.atomic import write_text
+
+    comparison = lay_side_by_side(runs, baseline=baseline)
+    if markdown:
+        write_text(Path(markdown), "\n".join(table.markdown() for table in comparison.tables()))
+    if as_json:
+        click.echo(json.dumps(comparison.as_json(), indent=2, ensure_ascii=False))
+    else:
+        show(comparison.tables())
+
+
+COMMAND = compare

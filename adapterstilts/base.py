@@ -44,11 +44,13 @@ def find_base(name: str) -> BaseFiles:
     """
     folder = Path(name)
     if not (folder / "config.json").is_file():
-        if folder.is_dir() or name.startswith((".", "/", "~")):
+        if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise UserError(
                 f"the base {name} is not a folder with a config.json", fix="give a Hub id or a model folder"
             )
         folder = _download(name)
+    else:
+        name = str(folder.resolve())  # so that the run finds its base from wherever it is used
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise UserError(
@@ -98,7 +100,24 @@ def load_tokenizer(base: BaseFiles) -> Any:
             f"the tokenizer of {base.name} does not put {tokenizer.cls_token} and {tokenizer.sep_token} around a text",
             fix="give it a tokenizer.json with its post-processor",
         )
+    if len(tokenizer) > _config(base.name, base.folder).vocab_size:
+        raise UserError(
+            f"the tokenizer of {base.name} has {len(tokenizer)} tokens, more than its encoder",
+            fix="put the encoder's own tokenizer beside it",
+        )
     return tokenizer
+
+
+def must_fit_positions(base: BaseFiles, max_length: int) -> None:
+    """Raise UserError where the base has fewer positions than `max_length` tokens need."""
+    config = _config(base.name, base.folder)
+    offset = 0 if config.model_type == "bert" else config.pad_token_id + 1  # RoBERTa counts on from its padding
+    positions = config.max_position_embeddings - offset
+    if max_length > positions:
+        raise UserError(
+            f"data.max_length = {max_length}: the base {base.name} has {positions} positions",
+            fix=f"use --set data.max_length={positions}",
+        )
 
 
 def _config(name: str, folder: Path) -> Any:

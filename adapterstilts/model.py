@@ -5,7 +5,7 @@ The encoder may carry adapters (`methods/`) and may be shared by several models;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -108,14 +108,15 @@ def choose_runtime(resources: ResourceSettings, precision: Precision) -> Runtime
     return Runtime(device, choose_precision(precision, device), resources.micro_batch_tokens)
 
 
-def hold_frozen_in_bf16(encoder: nn.Module) -> None:
-    """Hold the weights of frozen Linear layers in bf16; LayerNorms and embeddings stay in fp32.
+def hold_frozen_in_bf16(encoder: nn.Module, adapter: Iterable[nn.Parameter]) -> None:
+    """Hold the weights of frozen Linear layers in bf16; LayerNorms, embeddings and `adapter` stay in fp32.
 
     Autocast would cast them in every pass anyway, to the same numbers; casting the rest as well costs six
     times the output error (measured by the design's authors).
     """
+    kept = {id(parameter) for parameter in adapter}
     for module in encoder.modules():
-        if isinstance(module, nn.Linear) and not module.weight.requires_grad:
+        if isinstance(module, nn.Linear) and not module.weight.requires_grad and id(module.weight) not in kept:
             module.to(torch.bfloat16)
 
 

@@ -59,7 +59,7 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> 
 def base(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
     """A real XLM-R of two layers and random weights."""
     folder = tmp_path_factory.mktemp("base") / "tiny"
-    return random_base(tokenizer_folder, folder, shape=Shape(layers=2, hidden=64, positions=130))
+    return random_base(tokenizer_folder, folder, shape=Shape(layers=2, hidden=64, positions=258))
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,8 @@ BAD = {
     "unknown device": (["--task", "snli", "--device", "tpu9"], "unknown device 'tpu9'", "cpu"),
     "absent GPU": (["--task", "snli", "--device", "cuda:99"], "there is no device 'cuda:99'", "--device cpu"),
     "no such run": (["--task", "snli", "--from", "nowhere"], "there is no folder nowhere", "--out"),
+    "no such layer": (["--task", "snli", "--set", "method.layers=0,9"], "there is no layer 9", "layers 0 to 1"),
+    "too long": (["--task", "snli", "--set", "data.max_length=512"], "has 256 positions", "data.max_length=256"),
     "missing base": (["--task", "snli", "--base", "./nowhere"], "./nowhere is not a folder", "Hub id"),
 }
 

@@ -118,7 +118,7 @@ def test_a_module_that_is_trained_on_keeps_its_shape(lora, settings, tmp_path):
 
 
 def test_an_adapter_on_another_base_is_refused_and_both_are_named(lora, settings, tmp_path, tokenizer_folder):
-    other = random_base(tokenizer_folder, tmp_path / "other", shape=Shape(2, 64, 130), seed=1)
+    other = random_base(tokenizer_folder, tmp_path / "other", shape=Shape(2, 64, 258), seed=1)
     with pytest.raises(UserError) as caught:
         train_target("udpos", out=tmp_path / "run", start=lora.path, base=str(other), settings=settings)
     assert lora.record.base.fingerprint in str(caught.value)

@@ -43,7 +43,7 @@ def member(base, settings, tmp_path):
     def make(*names, method="lora", folder="member", dropout=True, **more):
         chosen = base if dropout else without_dropout(base, tmp_path / "still")
         given = _Given(method, str(chosen), None, False, {**settings, **more})
-        plan = _plan("intermediate", names, given)
+        plan = _plan("intermediate", names, given, {})
         (tmp_path / folder).mkdir()
         return _member(plan, tmp_path / folder)
 
@@ -236,15 +236,19 @@ def test_default_learning_rates_have_a_source():
         assert len(method.learning_rate_source) > 10
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("method", methods.names())
-def test_a_reloaded_run_gives_identical_logits(base, settings, tmp_path, method, monkeypatch):
+def test_a_reloaded_run_gives_identical_logits(base, settings, tmp_path, method, precision, monkeypatch):
     """What the training held at its end and what the run folder gives back: equal bit by bit."""
     kept = {}
     monkeypatch.setattr(loop.checkpoint, "restore_best", lambda member: kept.update(member=member))
-    run = train_intermediate("snli", out=tmp_path / "run", base=str(base), method=method, settings=settings)
+    run = train_intermediate(
+        "snli", out=tmp_path / "run", base=str(base), method=method, settings={**settings, "precision": precision}
+    )
     live = kept["member"]
     encoded = live.train["snli"]
     batch = encoded.format.collate(encoded.take(live.next_examples()[1][:8]), encoded.pad_id)
-    loaded = load_run(run, ["snli"], Runtime(CPU, "fp32", 8192))
-    with torch.inference_mode():
+    runtime = Runtime(CPU, precision, 8192)
+    loaded = load_run(run, ["snli"], runtime)
+    with torch.inference_mode(), runtime.autocast():
         assert torch.equal(loaded.model("snli", batch), live.model.eval()("snli", batch))

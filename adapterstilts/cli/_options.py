@@ -20,7 +20,7 @@ mirror = click.option(
     help="Read data sets from this folder in the Hub's layout (or set ADAPTERSTILTS_MIRROR).",
 )
 device = click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
-precision = click.option("--precision", metavar="NAME", help="auto, fp32 or bf16.")
+precision = click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="How to compute.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 # Each of these flags is short for a setting; --set reaches all of them.

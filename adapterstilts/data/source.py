@@ -74,9 +74,10 @@ class Rows:
         return replace(self, table=self.table.select(chosen), selection=how)
 
 
-def load_rows(task: Task, language: str, split: Split, mirror: str | None) -> Rows:
+def load_rows(task: Task, language: str, split: Split, mirror: str | None, revision: str | None = None) -> Rows:
     """Load one split and check it against the task's declaration.
 
+    `revision`: the Hub commit to read; None means the newest. A mirror is read as it is.
     Raises UserError: no such language or split, missing mirror or repository, no network, a missing
     column, label names other than the task's, a gold column of -1 or of a single value.
     """
@@ -89,9 +90,8 @@ def load_rows(task: Task, language: str, split: Split, mirror: str | None) -> Ro
         own_cache = str(cache_root() / "mirrors" / revision.removeprefix("mirror:"))
         table = _load(task, str(repository), config, hub_split, {"cache_dir": own_cache})
     else:
-        commit = _hub_commit(task)
-        table = _load(task, task.repo, config, hub_split, {"revision": commit})
-        revision = commit
+        revision = revision or _hub_commit(task)
+        table = _load(task, task.repo, config, hub_split, {"revision": revision})
     table = _fields(task, table)
     labels = read_labels(task, table.features[formats.get(task.format).label_field])
     rows = Rows(task, language, split, table, labels, revision, task.rows.get(language, {}).get(split))

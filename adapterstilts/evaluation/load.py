@@ -72,11 +72,13 @@ def load_run(run: Run, task_names: Sequence[str], runtime: Runtime, base: str | 
                 fix=f"train one: adapterstilts train-target --task {name} --from {run.path} --out DIR",
             )
     files = encoder_files(run, base)
-    model = TransferModel(methods.get(run.method).restore(files, run.path, MODULE))
+    method = methods.get(run.method)
+    model = TransferModel(method.restore(files, run.path, MODULE))
     labels = {name: _load_head(model, tasks.get(name), run) for name in task_names}
     model.requires_grad_(False).eval()
     if runtime.precision == "bf16":
-        hold_frozen_in_bf16(model.encoder)
+        adapter = method.parameters(model.encoder, MODULE).values() if method.frozen_base else ()
+        hold_frozen_in_bf16(model.encoder, adapter)
     return Loaded(run, model.to(runtime.device), load_tokenizer(files), labels)
 
 

@@ -27,7 +27,8 @@ from safetensors.torch import load_file, save_file
 from adapterstilts.console import log
 from adapterstilts.store.atomic import new_folder, remove_leftovers
 from adapterstilts.store.manifest import NAME, Damaged, sign, verify
-from adapterstilts.train.member import Member, Progress
+from adapterstilts.train.member import Member
+from adapterstilts.train.progress import Progress
 
 _PARTS = ("weights.safetensors", "optimiser.safetensors", "random.safetensors", "state.json")
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapterstilts.base import load_tokenizer, must_fit_positions
 from adapterstilts.config.identity import derive_seed, fingerprint
 from adapterstilts.config.resolve import differences, resolve
 from adapterstilts.config.schema import MethodSettings, Phase, RunConfig
 from adapterstilts.console import log
 from adapterstilts.data.cache import Encoded, encode_rows
-from adapterstilts.data.source import load_rows
+from adapterstilts.data.source import Rows, load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.load import save_head
 from adapterstilts.interrupt import listening
@@ -34,7 +35,7 @@ from adapterstilts.model import (
 from adapterstilts.store.atomic import flush_tree, write_json
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Base, Budget, Cost, Parent, Run, RunRecord, TrainableParams, read_run
-from adapterstilts.tasks import require
+from adapterstilts.tasks import Split, Task, require
 from adapterstilts.train import checkpoint, cost, loop
 from adapterstilts.train.member import Member
 from adapterstilts.train.start import Start, find_start, must_fit
@@ -102,28 +103,34 @@ class _Plan:
         """Return what decides the result: all settings but resources, with digests in place of paths."""
         settings = self.config.model_dump(mode="json", exclude={"resources", "base", "start"})
         parents = [self.start.run.record.fingerprint] if self.start.run else []
-        data = _origins(self.train) + _origins(self.dev)
-        return {**settings, "base": self.start.base.fingerprint, "parents": parents, "rows": data}
+        return {**settings, "base": self.start.base.fingerprint, "parents": parents, "rows": self.origins()}
+
+    def origins(self) -> dict[str, Any]:
+        """Return where all rows are from, by task and split."""
+        many = [*self.train.values(), *self.dev.values()]
+        return {f"{e.rows.task.name}-{e.rows.split}": e.rows.origin() for e in many}
 
 
 def _train(phase: Phase, task: str | Sequence[str], out: str | Path, given: _Given) -> Run:
     folder = Path(out)
-    plan = _plan(phase, [task] if isinstance(task, str) else list(task), given)
+    plan = _plan(phase, [task] if isinstance(task, str) else list(task), given, _revisions(folder))
     finished = _agree(folder, plan.resolved())
     if finished:
         log(f"already done: {folder}")
         return finished
     log(plan.start.sentence())
+    cost.forget_peak_memory()
+    member = _member(plan, folder)
     with locked(folder), listening() as stop:
+        if finished := _agree(folder, plan.resolved()):  # another process was quicker
+            return finished
         write_json(folder / "config.json", plan.resolved())
-        cost.forget_peak_memory()
-        member = _member(plan, folder)
         checkpoint.resume(member)
         loop.train([member], plan.runtime, stop)
         return _finish(member, plan)
 
 
-def _plan(phase: Phase, names: Sequence[str], given: _Given) -> _Plan:
+def _plan(phase: Phase, names: Sequence[str], given: _Given, revisions: Mapping[str, str]) -> _Plan:
     declared = [require(name, phase) for name in names]
     if len(set(names)) < len(names):
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
@@ -143,17 +150,29 @@ def _plan(phase: Phase, names: Sequence[str], given: _Given) -> _Plan:
             "train": config.train.model_copy(update={"learning_rate": rate}),
         }
     )
-    from adapterstilts.base import load_tokenizer
-
     tokenizer, mirror, length = load_tokenizer(start.base), config.resources.mirror, config.data.max_length
     seed = derive_seed(config.seed, "limit_train")
-    train = {t.name: load_rows(t, "en", "train", mirror).pick(config.data.limit_train, seed) for t in declared}
-    dev = {t.name: load_rows(t, "en", "dev", mirror).pick(config.train.eval_examples, None) for t in declared}
+    must_fit_positions(start.base, length)
+
+    def load(task: Task, split: Split) -> Rows:
+        return load_rows(task, "en", split, mirror, revisions.get(f"{task.name}-{split}"))
+
+    train = {t.name: load(t, "train").pick(config.data.limit_train, seed) for t in declared}
+    dev = {t.name: load(t, "dev").pick(config.train.eval_examples, None) for t in declared}
     return _Plan(
         config, start, runtime,
         {name: encode_rows(rows, tokenizer, length) for name, rows in train.items()},
         {name: encode_rows(rows, tokenizer, length) for name, rows in dev.items()},
     )  # fmt: skip
+
+
+def _revisions(folder: Path) -> dict[str, str]:
+    """Return the data revisions that a run in `folder` began with: a resumed run reads the same rows."""
+    file = folder / "config.json"
+    if not file.is_file():
+        return {}
+    rows = json.loads(file.read_text(encoding="utf-8")).get("rows", {})
+    return {name: origin["revision"] for name, origin in rows.items()}
 
 
 def _agree(folder: Path, resolved: Mapping[str, Any]) -> Run | None:
@@ -181,7 +200,7 @@ def _member(plan: _Plan, folder: Path) -> Member:
     with seeded(derive_seed(config.seed, "adapter")):
         encoder = plan.start.encoder(config.method, name)
     if plan.runtime.precision == "bf16" and method.frozen_base:
-        hold_frozen_in_bf16(encoder)
+        hold_frozen_in_bf16(encoder, method.parameters(encoder, name).values())
     model = TransferModel(encoder)
     for encoded in plan.train.values():
         model.add_head(encoded.rows.task, config.seed)
@@ -210,9 +229,9 @@ def _record(member: Member, plan: _Plan, adapter_bytes: int) -> RunRecord:
         status="done",
         fingerprint=member.identity,
         config=plan.config.model_dump(mode="json"),
-        parents=[Parent(path=str(run.path), fingerprint=run.record.fingerprint)] if run else [],
+        parents=[Parent(path=str(run.path.resolve()), fingerprint=run.record.fingerprint)] if run else [],
         base=Base(name=base.name, fingerprint=base.fingerprint),
-        data={part: _origins(many) for part, many in (("train", plan.train), ("dev", plan.dev))},
+        data=plan.origins(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         seed=plan.config.seed,
         best={"step": state.best_step, "score": state.best_score, "steps": state.step, "planned": member.total_steps},
@@ -223,10 +242,6 @@ def _record(member: Member, plan: _Plan, adapter_bytes: int) -> RunRecord:
             trainable_params=TrainableParams(adapter=sizes["adapter."], heads=sizes["heads."]),
         ),
     )  # fmt: skip
-
-
-def _origins(many: Mapping[str, Encoded]) -> list[dict[str, Any]]:
-    return [encoded.rows.origin() for encoded in many.values()]
 
 
 def _budget(member: Member, before: Run | None) -> Budget:

@@ -158,6 +158,13 @@ def test_a_bug_keeps_its_traceback_and_exits_with_1(monkeypatch, capfd):
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
+def test_a_config_that_is_none_is_refused(base, mirror, tmp_path, capfd):
+    (tmp_path / "config.json").write_text('{"rows": []}')
+    words = ["train-intermediate", "--task", "snli", "--base", str(base), "--mirror", str(mirror)]
+    assert run([*words, "--out", str(tmp_path)]) == 2
+    assert "is not what a training writes" in capfd.readouterr().err
+
+
 def test_unknown_commands_and_options_exit_with_2(capfd):
     assert run(["trian-target"]) == 2
     assert "did you mean 'train-target'?" in capfd.readouterr().err

@@ -17,8 +17,9 @@ from adapterstilts.interrupt import StopRequest
 from adapterstilts.methods import methods
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.train import loop
-from adapterstilts.train.command import _Given, _member, _plan, train_intermediate, train_target
+from adapterstilts.train.command import make_member, train_intermediate, train_target
 from adapterstilts.train.member import rate_factor
+from adapterstilts.train.plan import Given, make_plan
 
 CPU = torch.device("cpu")
 
@@ -42,10 +43,10 @@ def member(base, settings, tmp_path):
 
     def make(*names, method="lora", folder="member", dropout=True, **more):
         chosen = base if dropout else without_dropout(base, tmp_path / "still")
-        given = _Given(method, str(chosen), None, False, {**settings, **more})
-        plan = _plan("intermediate", names, given, {})
+        given = Given(method, str(chosen), None, False, {**settings, **more})
+        plan = make_plan("intermediate", names, given, {})
         (tmp_path / folder).mkdir()
-        return _member(plan, tmp_path / folder)
+        return make_member(plan, tmp_path / folder)
 
     return make
 

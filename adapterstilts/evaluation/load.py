@@ -48,6 +48,8 @@ def encoder_files(run: Run, base: str | None = None) -> BaseFiles:
     `base` names another place of the same base; a base with another fingerprint is a UserError.
     """
     if not methods.get(run.method).frozen_base:
+        if base:
+            raise UserError(f"{run.path} has an encoder of its own", fix="leave --base out")
         return find_base(str(run.path / full.FOLDER))
     found = find_base(base or run.record.base.name)
     if found.fingerprint != run.record.base.fingerprint:

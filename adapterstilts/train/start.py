@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapterstilts.base import BaseFiles, find_base
+from adapterstilts.base import BaseFiles, find_base, load_encoder
 from adapterstilts.config.resolve import differences
 from adapterstilts.config.schema import MethodSettings
 from adapterstilts.errors import UserError
@@ -27,10 +27,9 @@ DEFAULT_BASE = "FacebookAI/xlm-roberta-large"
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run starts: the base it belongs to, the run before it, and what happens to that run."""
+    """Where a run starts: the run before it, if there is one, and what happens to that run."""
 
     method: str
-    base: BaseFiles
     run: Run | None = None
     on_top: bool = False
 
@@ -43,15 +42,17 @@ class Start:
         """Return the method settings that a continued module brings along."""
         return dict(self.run.record.config["method"]) if self.run and self.continues else {}
 
-    def encoder(self, settings: MethodSettings, name: str) -> nn.Module:
-        """Return the encoder with its module, ready to be trained."""
-        from adapterstilts.base import load_encoder
+    def find_base(self, name: str | None) -> BaseFiles:
+        """Return the base under the module: `name`, or what the run before stands on, else XLM-R Large."""
+        return encoder_files(self.run, name) if self.run else find_base(name or DEFAULT_BASE)
 
+    def encoder(self, base: BaseFiles, settings: MethodSettings, name: str) -> nn.Module:
+        """Return the encoder with its module, ready to be trained."""
         method = methods.get(self.method)
         if self.run is None:
-            return method.attach(load_encoder(self.base), settings, name)
+            return method.attach(load_encoder(base), settings, name)
         before = methods.get(self.run.method)
-        encoder = before.restore(self.base, self.run.path, name)
+        encoder = before.restore(base, self.run.path, name)
         if self.continues:
             for parameter in method.parameters(encoder, name).values():
                 parameter.requires_grad_(True)
@@ -73,15 +74,14 @@ class Start:
         )
 
 
-def find_start(method: str, base: str | None, run_folder: str | None, on_top: bool) -> Start:
+def find_start(method: str, run_folder: str | None, on_top: bool) -> Start:
     """Work out the start from what was asked for; a UserError says why a combination has no meaning."""
     methods.get(method)
     if run_folder is None:
         if on_top:
             raise UserError("--on-top needs a run to be on top of", fix="add --from RUN")
-        return Start(method, find_base(base or DEFAULT_BASE))
+        return Start(method)
     run = read_run(run_folder)
-    files = encoder_files(run, base)
     if on_top and run.method != "full":
         raise UserError(
             f"--on-top of a {run.method} run is not there yet ({run_folder})",
@@ -92,7 +92,7 @@ def find_start(method: str, base: str | None, run_folder: str | None, on_top: bo
             f"{run_folder} was trained by {run.method}, and --method is {method}",
             fix=f"use --method {run.method} to train it on, or --on-top for a fresh {method} above it",
         )
-    return Start(method, files, run, on_top)
+    return Start(method, run, on_top)
 
 
 def must_fit(start: Start, settings: MethodSettings) -> None:

@@ -1,0 +1,61 @@
+"""The end of a run: what was learned, then the record that makes the run a finished one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+
+from adapterstilts.evaluation.load import save_head
+from adapterstilts.store.atomic import flush_tree, write_json
+from adapterstilts.store.run import Base, Budget, Cost, Parent, Run, RunRecord, TrainableParams
+from adapterstilts.train.member import Member
+from adapterstilts.train.plan import Plan
+
+_PACKAGES = ("adapterstilts", "torch", "transformers", "peft", "datasets", "tokenizers", "numpy")
+
+
+def finish(member: Member, plan: Plan) -> Run:
+    """Write what was learned, then the record that makes the run a finished one, then drop checkpoints."""
+    adapter_bytes = member.method.save(member.model.encoder, member.name, member.folder, plan.base)
+    for encoded in member.train.values():
+        save_head(member.model, encoded.rows.task, member.folder / "heads")
+    flush_tree(member.folder)
+    record = _record(member, plan, adapter_bytes)
+    write_json(member.folder / "run.json", record.model_dump(mode="json"))
+    shutil.rmtree(member.folder / "checkpoints", ignore_errors=True)
+    return Run(member.folder, record)
+
+
+def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
+    state, base, run = member.progress, plan.base, plan.start.run
+    sizes = {part: sum(p.numel() for key, p in member.parameters.items() if key.startswith(part))
+             for part in ("adapter.", "heads.")}  # fmt: skip
+    return RunRecord(
+        status="done",
+        fingerprint=member.identity,
+        config=plan.config.model_dump(mode="json"),
+        parents=[Parent(path=str(run.path.resolve()), fingerprint=run.record.fingerprint)] if run else [],
+        base=Base(name=base.name, fingerprint=base.fingerprint),
+        data=plan.origins(),
+        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
+        seed=plan.config.seed,
+        best={"step": state.best_step, "score": state.best_score, "steps": state.step, "planned": member.total_steps},
+        budget=_budget(member, run),
+        cost=Cost(
+            wall_s=state.wall_s, train_s=state.train_s, tokens=state.tokens, padded_tokens=state.padded_tokens,
+            flops=state.flops, peak_memory_bytes=state.peak_memory_bytes, adapter_bytes=adapter_bytes,
+            trainable_params=TrainableParams(adapter=sizes["adapter."], heads=sizes["heads."]),
+        ),
+    )  # fmt: skip
+
+
+def _budget(member: Member, before: Run | None) -> Budget:
+    """Add this run's planned examples to those of the runs before it: what `compare` holds budgets by."""
+    examples = member.total_steps * member.settings.batch_size
+    earlier = before.record.budget if before else None
+    return Budget(
+        steps=member.total_steps,
+        examples=examples,
+        examples_with_parents=examples + (earlier.examples_with_parents if earlier else 0),
+        train_s_with_parents=member.progress.train_s + (earlier.train_s_with_parents if earlier else 0.0),
+    )

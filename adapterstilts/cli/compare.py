@@ -10,7 +10,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="Lay runs side by side: scores and costs.")
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--baseline", metavar="RUN", help="Differences are to this run.  [default: the first]")
 @click.option("--markdown", metavar="FILE", help="Write the tables to this file too.")

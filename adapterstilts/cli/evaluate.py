@@ -10,7 +10,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="Score a run in all languages of a task.")
 @click.argument("run")
 @click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated.")
 @click.option("--languages", default="all", show_default=True, metavar="all|xx,yy", help="Languages to score.")

@@ -9,7 +9,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="List the methods.")
 @_options.as_json
 def methods(as_json: bool) -> None:
     """List the methods, their default learning rates and where these come from.

@@ -9,7 +9,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="Run the whole job offline in minutes.")
 @click.option("--out", default="runs/quickstart", show_default=True, metavar="DIR", help="Everything is put here.")
 @_options.as_json
 def quickstart(out: str, as_json: bool) -> None:

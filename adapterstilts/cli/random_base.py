@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Make an XLM-R of random weights.")
 @click.option("--tokenizer", required=True, metavar="DIR", help="Folder of the tokenizer to put beside the weights.")
 @click.option("--layers", default=6, show_default=True, metavar="N")
 @click.option("--hidden", default=256, show_default=True, metavar="N", help="Units of a layer; a multiple of 64.")

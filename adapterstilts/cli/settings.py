@@ -9,7 +9,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="List every setting of --set.")
 @click.option("--method", default="lora", show_default=True, metavar="NAME", help="Whose own settings to list too.")
 @_options.as_json
 def settings(method: str, as_json: bool) -> None:

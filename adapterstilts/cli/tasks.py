@@ -10,7 +10,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="List the tasks, or show one.")
 @_options.as_json
 @click.pass_context
 def tasks(context: click.Context, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="Learn intermediate tasks.")
 @_options.training
 def train_intermediate(**options: Any) -> None:
     """Learn one or several intermediate tasks, as a module on a frozen base or by full fine-tuning.

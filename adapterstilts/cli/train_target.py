@@ -9,7 +9,7 @@ import click
 from adapterstilts.cli import _options
 
 
-@click.command()
+@click.command(short_help="Learn a target task, from a run or a base.")
 @_options.training
 def train_target(**options: Any) -> None:
     """Learn a target task on its English rows, usually from an intermediate run.

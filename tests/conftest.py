@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import tempfile
 from pathlib import Path
 
-# Set before any library reads them: tests leave nothing in the home folder and never go online.
-_CACHE = Path(tempfile.gettempdir()) / f"adapterstilts-tests-{os.getuid()}"
-_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-os.environ["ADAPTERSTILTS_CACHE"] = str(_CACHE / _WORKER / "own")
-os.environ["HF_HOME"] = str(_CACHE / _WORKER / "hf")
+# Set before any library reads them: tests leave nothing in the home folder, find nothing there, never go online.
+_CACHE = Path(tempfile.mkdtemp(prefix="adapterstilts-tests-"))
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+os.environ["ADAPTERSTILTS_CACHE"] = str(_CACHE / "own")
+os.environ["HF_HOME"] = str(_CACHE / "hf")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("ADAPTERSTILTS_MIRROR", None)

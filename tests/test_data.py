@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import types
 
 import datasets
 import numpy as np
@@ -143,6 +144,48 @@ def test_a_missing_mirror_or_repository_says_what_there_is(mirror, tmp_path):
     (tmp_path / "stanfordnlp" / "snly").mkdir(parents=True)
     with pytest.raises(UserError, match="did you mean 'stanfordnlp/snly'"):
         load_rows(SNLI, "en", "train", str(tmp_path))
+
+
+class Hub:
+    """Stands in for the Hub: answers with the mirror's rows, and notes what it was asked."""
+
+    def __init__(self, monkeypatch, mirror, sha: str | None) -> None:
+        self.asked = []
+        real = datasets.load_dataset
+
+        def load_dataset(path, config, split, revision=None):
+            self.asked.append((path, config, split, revision))
+            table = real(str(mirror / path), config, split=split)
+            table.info.download_checksums = {f"hf://datasets/{path}@{'c' * 40}/{config}/{split}.parquet": {}}
+            return table
+
+        def dataset_info(api, repo, **_):
+            if sha is None:
+                raise OSError("no network")
+            return types.SimpleNamespace(sha=sha)
+
+        monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+        monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", dataset_info)
+
+
+def test_the_hub_is_asked_for_the_newest_commit_by_name(monkeypatch, mirror):
+    hub = Hub(monkeypatch, mirror, sha="a" * 40)
+    rows = load_rows(tasks.get("udpos"), "de", "dev", None)
+    assert hub.asked == [("google/xtreme", "udpos.German", "validation", "a" * 40)]
+    assert rows.revision == "a" * 40
+
+
+def test_a_resumed_run_asks_for_the_commit_it_began_with(monkeypatch, mirror):
+    hub = Hub(monkeypatch, mirror, sha="a" * 40)
+    assert load_rows(SNLI, "en", "dev", None, revision="b" * 40).revision == "b" * 40
+    assert hub.asked[0][3] == "b" * 40
+
+
+def test_without_network_cached_rows_are_read_and_their_commit_is_known(monkeypatch, mirror, capsys):
+    hub = Hub(monkeypatch, mirror, sha=None)
+    assert load_rows(SNLI, "en", "dev", None).revision == "c" * 40
+    assert hub.asked[0][3] is None
+    assert "looking into its cache" in capsys.readouterr().err
 
 
 def test_no_network_says_how_to_read_a_local_copy():

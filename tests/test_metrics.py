@@ -57,6 +57,7 @@ def test_averages_equal_xtreme(real_data):
         for task, languages in case["predictions"].items():
             if task in case["expected"]["tasks"]:
                 ours = average(languages)
+                assert set(ours) == set(next(iter(languages.values())))
                 for name, value in ours.items():
                     assert value == pytest.approx(case["expected"]["tasks"][task][f"avg_{name}"], abs=1e-9)
                     checked += 1

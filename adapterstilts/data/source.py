@@ -7,6 +7,7 @@ than declared are said (a mirror may be a part) and recorded, with the revision 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,8 +91,9 @@ def load_rows(task: Task, language: str, split: Split, mirror: str | None, revis
         own_cache = str(cache_root() / "mirrors" / revision.removeprefix("mirror:"))
         table = _load(task, str(repository), config, hub_split, {"cache_dir": own_cache})
     else:
-        revision = revision or _hub_commit(task)
-        table = _load(task, task.repo, config, hub_split, {"revision": revision})
+        revision = revision or _newest_commit(task)
+        table = _load(task, task.repo, config, hub_split, {"revision": revision} if revision else {})
+        revision = revision or _commit_of(table)
     table = _fields(task, table)
     labels = read_labels(task, table.features[formats.get(task.format).label_field])
     rows = Rows(task, language, split, table, labels, revision, task.rows.get(language, {}).get(split))
@@ -155,14 +157,24 @@ def _mirror_revision(repository: Path, config: str) -> str:
     return f"mirror:{remembered(files, compute)}"
 
 
-def _hub_commit(task: Task) -> str:
+def _newest_commit(task: Task) -> str | None:
+    """Return the repository's newest commit; None where the Hub does not answer (rows may be cached)."""
     import huggingface_hub
 
     try:
-        info = huggingface_hub.HfApi().dataset_info(task.repo, timeout=20)
+        return str(huggingface_hub.HfApi().dataset_info(task.repo, timeout=20).sha)
     except Exception as error:  # noqa: BLE001 - httpx, requests and hub errors share no base class
-        raise _unreachable(task, error) from None
-    return str(info.sha)
+        log_once(f"data: the Hub does not answer for {task.repo} ({type(error).__name__}); looking into its cache")
+        return None
+
+
+def _commit_of(table: Any) -> str:
+    """Return the commit that cached rows came from, which their download records name."""
+    for source in table.info.download_checksums or {}:
+        found = re.search(r"@([0-9a-f]{40})/", source)
+        if found:
+            return found.group(1)
+    return "unknown"
 
 
 def _load(task: Task, path: str, config: str, hub_split: str, extra: Mapping[str, str]) -> Any:

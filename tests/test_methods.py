@@ -71,6 +71,7 @@ def test_the_update_is_scale_times_b_a(lora_run, base):
     """By hand, from the files: alpha / r, or alpha / sqrt(r) for rsLoRA."""
     files = load_file(lora_run.path / "adapter/adapter_model.safetensors")
     config = json.loads((lora_run.path / "adapter/adapter_config.json").read_text())
+    assert config["use_rslora"] == lora_run.record.config["method"]["rslora"]
     scale = 16 / 2 if config["use_rslora"] else 16 / 4
     name = "encoder.layer.1.attention.output.dense"
     a, b = (files[f"base_model.model.{name}.lora_{part}.weight"] for part in "AB")

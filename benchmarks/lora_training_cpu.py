@@ -227,7 +227,8 @@ def make_table(options: argparse.Namespace, records: dict[str, dict[str, Any]]) 
     counted = undisturbed([record["turns"] for record in records.values()])
     lines = ["real tokens/s; ours / it: in the same round (medians); padding: padded per real token"]
     lines += [f"{name}: {CONTENDERS[name].meaning} ({record['precision']})" for name, record in records.items()]
-    lines += [f"{len(counted)} of {options.repeats} rounds count; in the others the machine was shared"]
+    most = max(record["turns"][number]["others_cores"] or 0.0 for record in records.values() for number in counted)
+    lines += [f"{len(counted)} of {options.repeats} rounds count; in those other programs used up to {most:.2f} cores"]
     table.caption = "\n".join(lines)
     return table
 

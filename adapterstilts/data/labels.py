@@ -55,7 +55,7 @@ def _same_names(task: Task, names: Sequence[str]) -> None:
         raise UserError(
             f"task {task.name}: the label names of {task.repo} are not the task's{hint}",
             where=f"there: {', '.join(names)}\n  task:  {', '.join(task.labels)}",
-            fix="the data set has changed or is another one; compare it with `adapterstilts tasks show`",
+            fix=f"the data set has changed or is another one; compare it with: adapterstilts tasks show {task.name}",
         )
 
 

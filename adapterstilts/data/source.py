@@ -215,7 +215,7 @@ def _fields(task: Task, table: Any) -> Any:
         raise UserError(
             f"task {task.name}: {task.repo} has no column {', '.join(map(repr, missing))}",
             where=f"columns there: {', '.join(table.column_names)}",
-            fix="the data set has changed or is another one; compare it with `adapterstilts tasks show`",
+            fix=f"the data set has changed or is another one; compare it with: adapterstilts tasks show {task.name}",
         )
     table = table.select_columns(list(task.columns.values()))
     return table.rename_columns({column: name for name, column in task.columns.items()})
@@ -225,19 +225,24 @@ def _without_unlabelled(rows: Rows) -> Rows:
     """Refuse placeholder gold; leave out single rows without gold where the task documents them."""
     gold, owner = gold_column(rows.table, formats.get(rows.task.format).label_field, rows.labels)
     where = f"{rows.task.repo} {rows.task.configs[rows.language]} {rows.split}"
+    mend = "choose a split with gold labels, or another copy of the data"
     if len(gold) and (gold < 0).all():
-        raise UserError(f"task {rows.task.name}: every label is -1, so this split has no gold labels", where=where)
+        raise UserError(
+            f"task {rows.task.name}: every label is -1, so this split has no gold labels", where=where, fix=mend
+        )
     bad = np.unique(owner[gold < 0])
     if len(bad) and rows.task.unlabelled == "refuse":
         raise UserError(
             f"task {rows.task.name}: {len(bad)} of {len(rows)} rows have the label -1 (no gold label)",
             where=where,
+            fix=mend,
         )
     if len(gold) > 20 and (gold == gold[0]).all():
         name = rows.task.labels[int(gold[0])]
         raise UserError(
             f"task {rows.task.name}: all {len(gold)} labels are {name!r}, as in files with placeholder labels",
             where=where,
+            fix=mend,
         )
     if not len(bad):
         return rows

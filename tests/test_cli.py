@@ -133,6 +133,7 @@ def test_a_folder_of_another_run_is_refused_with_the_difference(trained, base, m
     assert run([*words, "--max-steps", "2", "--precision", "fp32"]) == 0
     captured = capfd.readouterr()
     assert "already done" in captured.err
+    assert f"next: adapterstilts evaluate {trained} --task udpos" in captured.err
     assert captured.out.strip() == str(trained)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from adapterstilts.config.resolve import parse_assignments
 from adapterstilts.errors import UserError
+
+if TYPE_CHECKING:
+    from adapterstilts.store.run import Run
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -72,7 +75,21 @@ def run_training(train: Callable[..., Any], options: dict[str, Any]) -> None:
     if options["as_json"]:
         click.echo(json.dumps(finished.record.model_dump(mode="json"), indent=2))
     else:
+        click.echo(_summary(finished), err=True)
         click.echo(str(finished.path))
+
+
+def _summary(run: Run) -> str:
+    """Say in two lines what a run has come to, and what to do with it."""
+    from adapterstilts.report.tables import amount
+
+    best, cost = run.record.best, run.record.cost
+    trained = f"{amount(cost.trainable_params.adapter)} + {amount(cost.trainable_params.heads)} in heads"
+    return (
+        f"best at step {best['step']} of {best['steps']}: {best['score']:.2f} on English dev; "
+        f"trained {trained} parameters in {cost.train_s:.0f} s\n"
+        f"next: adapterstilts evaluate {run.path} --task {' --task '.join(run.heads)}"
+    )
 
 
 def settings(options: dict[str, Any]) -> dict[str, Any]:

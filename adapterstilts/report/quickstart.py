@@ -74,7 +74,7 @@ def _materials(folder: Path) -> tuple[Path, Path]:
     if not tokenizer.is_dir():
         write_tokenizer(texts_of(mirror), tokenizer)
     if not base.is_dir():
-        random_base(tokenizer, base, shape=Shape(layers=3, hidden=128, positions=130))
+        random_base(tokenizer, base, shape=Shape(layers=3, hidden=128))
     return mirror, base
 
 

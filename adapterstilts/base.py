@@ -133,8 +133,8 @@ def _config(name: str, folder: Path) -> Any:
 
 def _digest(name: str, folder: Path) -> str:
     """Digest the weights themselves, not the files: sharding and saving again change nothing."""
-    encoder = load_encoder(BaseFiles(name, folder, ""))
-    config = encoder.config.to_dict()  # type: ignore[union-attr, operator]
+    encoder: Any = load_encoder(BaseFiles(name, folder, ""))
+    config = encoder.config.to_dict()
     total = hashlib.sha256(canonical_json({key: config.get(key) for key in _SHAPE_KEYS}).encode())
     for key, tensor in sorted(encoder.named_parameters()):
         total.update(key.encode())

@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
@@ -110,15 +110,16 @@ class Lora:
 
     def activate(self, encoder: nn.Module, name: str) -> None:
         """Compute with adapter `name` alone, and let it be trained."""
-        if encoder.active_adapter != name:
-            encoder.set_adapter(name)  # type: ignore[operator]
+        peft_model = cast(Any, encoder)
+        if peft_model.active_adapter != name:
+            peft_model.set_adapter(name)
 
     def save(self, encoder: nn.Module, name: str, run: Path, base: BaseFiles) -> int:
         """Write peft's own files into `adapter/`; return the weights' bytes."""
         from adapterstilts.methods._proof import prove_equal
 
-        folder = run / FOLDER
-        encoder.save_pretrained(folder, selected_adapters=[name])  # type: ignore[operator]
+        folder, peft_model = run / FOLDER, cast(Any, encoder)
+        peft_model.save_pretrained(folder, selected_adapters=[name])
         for file in (folder / name).iterdir():  # peft puts every name but `default` into a folder of its own
             shutil.move(file, folder / file.name)
         (folder / name).rmdir()
@@ -129,7 +130,7 @@ class Lora:
 
     def merge_into_base(self, encoder: nn.Module) -> nn.Module:
         """Add the active updates to the base's weights (which must be fp32) and return the plain encoder."""
-        merged: nn.Module = encoder.merge_and_unload()  # type: ignore[operator]
+        merged: nn.Module = cast(Any, encoder).merge_and_unload()
         return merged
 
 

@@ -111,7 +111,7 @@ def _backward(member: Member, task: str, indices: Indices, runtime: Runtime) -> 
             with runtime.autocast():
                 logits = member.model(task, batch)
             loss = encoded.format.loss_sum(logits, batch) / targets
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             total += loss.detach()
             state.padded_tokens += batch["input_ids"].numel()
             state.flops += member.size.training_flops(batch["input_ids"].shape)

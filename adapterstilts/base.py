@@ -108,16 +108,11 @@ def load_tokenizer(base: BaseFiles) -> Any:
     return tokenizer
 
 
-def must_fit_positions(base: BaseFiles, max_length: int) -> None:
-    """Raise UserError where the base has fewer positions than `max_length` tokens need."""
+def positions(base: BaseFiles) -> int:
+    """Return the longest window, in tokens, that the base has position embeddings for."""
     config = _config(base.name, base.folder)
     offset = 0 if config.model_type == "bert" else config.pad_token_id + 1  # RoBERTa counts on from its padding
-    positions = config.max_position_embeddings - offset
-    if max_length > positions:
-        raise UserError(
-            f"data.max_length = {max_length}: the base {base.name} has {positions} positions",
-            fix=f"use --set data.max_length={positions}",
-        )
+    return int(config.max_position_embeddings) - offset
 
 
 def _config(name: str, folder: Path) -> Any:

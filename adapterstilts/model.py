@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from adapterstilts.config.identity import derive_seed
 from adapterstilts.config.schema import Precision, ResourceSettings
 from adapterstilts.errors import UserError
-from adapterstilts.formats import Batch, HeadShape, formats
-from adapterstilts.tasks import Task
+from adapterstilts.formats import Batch, HeadShape, Learnable
+
+TOKENS = ("input_ids", "attention_mask", "token_type_ids")  # of a batch, what the encoder reads
 
 
 class TransferModel(nn.Module):
@@ -28,19 +29,23 @@ class TransferModel(nn.Module):
         self.encoder = encoder
         self.heads = nn.ModuleDict()
 
-    def add_head(self, task: Task, seed: int) -> None:
-        """Give the model a fresh head for `task`; equal seeds give equal heads, whatever the method."""
+    def add_head(self, name: str, format: Learnable, labels: int, seed: int) -> None:
+        """Give the model a fresh head called `name`; equal seeds give equal heads, whatever the method."""
         config: Any = self.encoder.config
-        shape = HeadShape(config.hidden_size, len(task.labels), config.hidden_dropout_prob, config.initializer_range)
-        with seeded(derive_seed(seed, "head", task.name)):
-            self.heads[task.name] = formats.get(task.format).head(shape)
+        shape = HeadShape(config.hidden_size, labels, config.hidden_dropout_prob, config.initializer_range)
+        with seeded(derive_seed(seed, "head", name)):
+            self.heads[name] = format.head(shape)
 
-    def forward(self, task: str, batch: Batch) -> Tensor:
-        """Return the logits of `task`'s head for a batch of tokens; the format says their shape."""
-        tokens = {name: tensor for name, tensor in batch.items() if name != "labels"}
-        states = self.encoder(**tokens).last_hidden_state
-        logits: Tensor = self.heads[task](states)
+    def forward(self, head: str, batch: Batch) -> Tensor:
+        """Return the logits of one head for a batch of tokens; the format says their shape."""
+        states = self.encoder(**tokens_of(batch)).last_hidden_state
+        logits: Tensor = self.heads[head](states)
         return logits
+
+
+def tokens_of(batch: Batch) -> Batch:
+    """Return the part of a batch that the encoder reads."""
+    return {name: batch[name] for name in TOKENS if name in batch}
 
 
 def choose_device(wanted: str) -> torch.device:

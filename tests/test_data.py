@@ -15,6 +15,7 @@ from adapterstilts.data.cache import encode_rows, tokenizer_digest
 from adapterstilts.data.source import load_languages, load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.predict import gold_values
+from adapterstilts.formats import Encoding, learnable
 from adapterstilts.tasks import tasks
 
 SNLI = tasks.get("snli")
@@ -76,7 +77,7 @@ def test_a_permuted_label_order_is_repaired_by_name(mirror, changed, base):
     plain = load_rows(SNLI, "en", "train", str(mirror))
     assert permuted.table["label"][:20] != plain.table["label"][:20]
     tokenizer = AutoTokenizer.from_pretrained(base)
-    one, other = encode_rows(permuted, tokenizer, 32), encode_rows(plain, tokenizer, 32)
+    one, other = encode_rows(permuted, Encoding(tokenizer, 32)), encode_rows(plain, Encoding(tokenizer, 32))
     assert one.examples["label"][:] == other.examples["label"][:]
     assert gold_values(one) == gold_values(other)
 
@@ -91,7 +92,8 @@ def test_string_labels_go_by_name_too(changed, mirror, base):
     rows = load_rows(SNLI, "en", "train", changed(change))
     plain = load_rows(SNLI, "en", "train", str(mirror))
     tokenizer = AutoTokenizer.from_pretrained(base)
-    assert gold_values(encode_rows(rows, tokenizer, 32)) == gold_values(encode_rows(plain, tokenizer, 32))
+    encoding = Encoding(tokenizer, 32)
+    assert gold_values(encode_rows(rows, encoding)) == gold_values(encode_rows(plain, encoding))
 
 
 def test_rows_without_gold_are_left_out_where_the_task_documents_them(mirror, capsys):
@@ -220,7 +222,7 @@ def test_few_shot_rows_are_drawn_with_the_seed_and_keep_their_order(mirror):
 def test_tokenised_rows_are_kept_and_keyed_by_the_window(mirror, base):
     rows = load_rows(SNLI, "en", "dev", str(mirror))
     tokenizer = AutoTokenizer.from_pretrained(base)
-    first, again, shorter = (encode_rows(rows, tokenizer, length) for length in (32, 32, 8))
+    first, again, shorter = (encode_rows(rows, Encoding(tokenizer, length)) for length in (32, 32, 8))
     file = first.examples.cache_files[0]["filename"]
     assert again.examples.cache_files[0]["filename"] == file != shorter.examples.cache_files[0]["filename"]
     assert shorter.lengths.max() == 8
@@ -250,8 +252,8 @@ def test_real_rows_are_read_and_their_subset_is_said(real_data, capsys):
 def test_real_sentences_longer_than_the_window_keep_every_word(real_data):
     rows = load_rows(tasks.get("udpos"), "de", "test", str(real_data / "hub"))
     tokenizer = AutoTokenizer.from_pretrained(real_data / "xlmr-tokenizer")
-    encoded = encode_rows(rows, tokenizer, 16)
+    encoded = encode_rows(rows, Encoding(tokenizer, 16))
     words = sum(len(tokens) for tokens in rows.table["tokens"])
-    assert encoded.format.targets({"tags": encoded.examples["tags"][:]}) == words
+    assert learnable(rows.task).targets({"tags": encoded.examples["tags"][:]}) == words
     assert len(encoded) > len(rows)
     assert np.max(encoded.lengths) <= 16

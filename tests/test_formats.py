@@ -12,7 +12,7 @@ from transformers import (
 )
 
 from adapterstilts.base import find_base, load_encoder
-from adapterstilts.formats import Encoding, HeadShape, formats
+from adapterstilts.formats import Encoding, HeadShape, Meaning, formats, learnable
 from adapterstilts.formats.tagging import IGNORED
 from adapterstilts.model import TransferModel
 from adapterstilts.tasks import tasks
@@ -70,7 +70,7 @@ def test_a_word_without_sub_words_is_one_unknown(tokenizer):
 
 
 def test_windows_of_a_sentence_are_joined_in_order():
-    prediction = formats.get("tagging").assemble([([0, 1], [0.5, 1.0]), ([2], [0.6])], ["A", "B", "C"])
+    prediction = formats.get("tagging").assemble([([0, 1], [0.5, 1.0]), ([2], [0.6])], {}, Meaning(["A", "B", "C"]))
     assert prediction.value == ["A", "B", "C"]
     assert prediction.score == pytest.approx(0.7)
 
@@ -89,7 +89,7 @@ def test_padding_never_changes_a_prediction(base, tokenizer, task_name):
     task = tasks.get(task_name)
     format = formats.get(task.format)
     model = TransferModel(load_encoder(find_base(str(base))))
-    model.add_head(task, seed=1)
+    model.add_head(task_name, learnable(task), len(task.labels), seed=1)
     model.eval()
     short, long = "the cat sees", "the dog sees the cat in the garden " * 6
     rows = (

@@ -82,5 +82,7 @@ def test_the_evaluate_library_gives_the_same_scores():
     gold, guess = [["NOUN", "VERB"], ["DET"]], [["NOUN", "NOUN"], ["DET"]]
     ours = score("chunk_f1", gold, guess)
     assert as_evaluate_metric("udpos").compute(predictions=guess, references=gold) == ours
+    span = as_evaluate_metric("xquad").compute(predictions=["the cat"], references=[["a dog", "Cat."]])
+    assert span["exact_match"] == 100
     pair = as_evaluate_metric("snli").compute(predictions=["neutral"], references=["neutral"])
     assert pair == {"accuracy": 100.0}

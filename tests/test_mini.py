@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
@@ -28,10 +29,14 @@ from adapterstilts.tasks import tasks
 
 SIZE = 400
 PAIR_TASKS = ("snli", "mnli", "qqp", "xnli", "pawsx")
-LANGUAGES = {"snli": ["en"], "mnli": ["en"], "qqp": ["en"]}  # the others: all three
+CHOICE_TASKS = ("hellaswag", "cosmos_qa", "commonsense_qa", "xcopa")
+SPAN_TASKS = ("squad_v1", "squad_v2", "xquad", "tydiqa")
+ENGLISH = ("snli", "mnli", "qqp", "hellaswag", "cosmos_qa", "commonsense_qa", "squad_v1", "squad_v2")
+LANGUAGES = {name: ["en"] for name in ENGLISH}  # those not named here: all three
+LANGUAGES |= {"tatoeba": ["de", "es"], "xcopa": ["id", "sw"], "tydiqa": ["en", "id", "sw"]}
 SPLITS = [
     (name, language, split)
-    for name in (*PAIR_TASKS, "udpos")
+    for name in (*PAIR_TASKS, "udpos", *CHOICE_TASKS, *SPAN_TASKS, "tatoeba")
     for language, split in product(LANGUAGES.get(name, ["en", "de", "es"]), tasks.get(name).splits)
     if (name, language) != ("udpos", "es") or split == "test"
 ]
@@ -47,11 +52,11 @@ def texts(written):
     """All texts of all rows, development and test too."""
     found = []
     for file in sorted(written.rglob("*.parquet")):
-        for column in pq.read_table(file).to_pydict().values():
-            if isinstance(column[0], list) and isinstance(column[0][0], str):
-                found += [" ".join(tokens) for tokens in column]
-            elif isinstance(column[0], str):
-                found += column
+        for column in pq.read_table(file).flatten().columns:
+            if column.type == pa.list_(pa.string()):
+                found += [" ".join(tokens) for tokens in column.to_pylist()]
+            elif column.type == pa.string():
+                found += column.to_pylist()
     return found
 
 
@@ -89,11 +94,18 @@ def pairs(mirror, name, language, split):
 @pytest.mark.parametrize(("name", "language", "split"), SPLITS)
 def test_every_split_is_read_with_the_labels_of_its_task(written, name, language, split):
     task = tasks.get(name)
-    rows = load_rows(task, language, split, str(written))
-    label = rows.table.features[formats.get(task.format).label_field]
-    assert tuple(getattr(label, "feature", label).names) == task.labels
+    format = formats.get(task.format)
+    rows = load_rows(task, language, split, str(written), hold_out=False)
     assert len(rows) + rows.dropped == (SIZE if split == "train" else SIZE // 4)
-    gold, _ = gold_column(rows.table, formats.get(task.format).label_field, rows.labels)
+    assert rows.repaired == 0
+    assert name == "snli" or rows.dropped == 0
+    if format.gold_kind != "labels":
+        assert task.labels == ()
+        return
+    label = rows.table.features[format.label_field]
+    if name not in CHOICE_TASKS:
+        assert tuple(getattr(label, "feature", label).names) == task.labels
+    gold, _ = gold_column(rows.table, format.label_field, rows.labels)
     assert set(gold) == (set(range(len(task.labels))) if name != "udpos" else set(gold) - {-1})
 
 
@@ -121,9 +133,13 @@ def test_some_snli_rows_have_no_gold_label(written):
         assert load_rows(tasks.get("snli"), "en", split, str(written)).dropped == count // 50
 
 
-@pytest.mark.parametrize(("name", "language", "split"), [case for case in SPLITS if case[0] in PAIR_TASKS])
+@pytest.mark.parametrize(
+    ("name", "language", "split"), [case for case in SPLITS if case[0] in (*PAIR_TASKS, *CHOICE_TASKS)]
+)
 def test_classes_are_balanced(written, name, language, split):
-    counts = Counter(label for label in columns(written, name, language, split)["label"] if label >= 0)
+    labels = columns(written, name, language, split)[tasks.get(name).columns["label"]]
+    counts = Counter(label for label in labels if label != -1)
+    assert len(counts) == len(tasks.get(name).labels)
     assert max(counts.values()) <= 1.1 * min(counts.values())
 
 
@@ -284,6 +300,22 @@ def test_columns_and_types_are_the_hubs(written, real_data, name, language, spli
     assert dict(generated) == dict(
         uncached(real_data / "hub" / task.repo, config, hub_split, tmp_path / "real").features
     )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "language", "split"),
+    [("hellaswag", "en", "train"), ("cosmos_qa", "en", "dev"), ("commonsense_qa", "en", "train"),
+     ("xcopa", "id", "test"), ("squad_v1", "en", "train"), ("squad_v2", "en", "dev"), ("xquad", "de", "test"),
+     ("tydiqa", "en", "train"), ("tatoeba", "de", "test")],
+)  # fmt: skip
+def test_columns_that_are_read_have_the_hubs_types(written, real_data, name, language, split, tmp_path):
+    task = tasks.get(name)
+    config, hub_split = task.configs[language], task.splits[split]
+    real = uncached(real_data / "hub" / task.repo, config, hub_split, tmp_path / "real").features
+    generated = uncached(written / task.repo, config, hub_split, tmp_path / "generated").features
+    assert dict(generated) == {name: real[name] for name in generated}
+    assert {column.split(".")[0] for column in task.columns.values()} == set(generated)
 
 
 # the vocabulary

@@ -9,32 +9,107 @@ from adapterstilts.formats import formats
 from adapterstilts.metrics import metrics
 from adapterstilts.tasks import require, tasks
 
-COVERAGE = {  # languages of XTREME (evaluate.py), which its averages are over
+COVERAGE = {  # languages of XTREME (evaluate.py), which its averages are over; of XQuAD and XCOPA, XTREME-R's
     "xnli": "ar bg de el en es fr hi ru sw th tr ur vi zh",
     "pawsx": "de en es fr ja ko zh",
     "udpos": "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh",
+    "xquad": "ar de el en es hi ro ru th tr vi zh",
+    "tydiqa": "ar bn en fi id ko ru sw te",
+    "xcopa": "et ht id it qu sw ta th tr vi zh",
+    "tatoeba": "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur "
+    "vi zh",
 }
+RIGHT_AND_WRONG = {  # gold, and predictions that must score 0 to below 100, by format
+    "classification": (["a", "b"], ["b", "a"]),
+    "multiple_choice": (["0", "1"], ["1", "0"]),
+    "tagging": ([["NOUN", "VERB"]], [["VERB", "NOUN"]]),
+    "span": ([["a dog"], ["a cat"]], ["cat", "dog"]),
+    "retrieval": (["0", "1"], ["1", "0"]),
+}
+
+
+def learns(task) -> bool:
+    return hasattr(formats.get(task.format), "head")
 
 
 @pytest.mark.parametrize("name", tasks.names())
 def test_a_task_is_complete(name):
     task = tasks.get(name)
-    format, metric = formats.get(task.format), metrics.get(task.metric)
+    format = formats.get(task.format)
     assert task.name == name
+    assert set(format.fields) - set(format.optional) <= set(task.columns)
     assert set(task.columns) - {"id"} <= set(format.fields)
-    assert format.label_field in task.columns
-    assert len(set(task.labels)) == len(task.labels) > 1
-    assert "en" in task.languages
-    assert {"train", "dev"} <= set(task.splits)
+    assert len(set(task.columns.values())) == len(task.columns)
     assert set(task.rows) <= set(task.languages)
+    assert all(set(counts) <= set(task.splits) for counts in task.rows.values())
     assert task.repo.count("/") == 1
+    assert task.roles
+    assert task.category
     assert task.licence
     assert task.source
-    gold = [task.labels[0], task.labels[1]]
-    gold = [gold, gold] if task.format == "tagging" else gold
-    swapped = [row[::-1] for row in gold] if task.format == "tagging" else gold[::-1]
-    assert metric.score(gold, gold)[metric.main] == 100
-    assert metric.score(gold, swapped)[metric.main] < 100
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_task_has_as_many_labels_as_its_format_tells_apart(name):
+    task = tasks.get(name)
+    format = formats.get(task.format)
+    if format.gold_kind == "labels":
+        assert format.label_field in task.columns
+        assert len(set(task.labels)) == len(task.labels) > 1
+    else:
+        assert task.labels == ()
+        assert task.unlabelled == "refuse"
+    assert format.gold_kind == "answers" or not task.no_answer
+
+
+@pytest.mark.parametrize("name", [name for name in tasks.names() if tasks.get(name).format == "multiple_choice"])
+def test_choices_are_one_list_or_one_column_a_label(name):
+    task = tasks.get(name)
+    single = [field for field in task.columns if field.startswith("choice_")]
+    assert single == ([] if "choices" in task.columns else [f"choice_{place}" for place in range(len(task.labels))])
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_task_is_learned_from_english_rows_its_own_or_another_tasks(name):
+    task = tasks.get(name)
+    if task.learns_from:
+        assert "train" not in task.splits
+        for teacher in map(tasks.get, task.learns_from):
+            assert teacher.format == task.format
+            assert not teacher.learns_from
+            assert formats.get(task.format).positional or teacher.labels == task.labels
+            assert teacher.roles[0] == "intermediate"
+    elif learns(task):
+        assert task.languages[0] == "en"
+        assert "train" in task.splits
+        assert ("dev" in task.splits) != bool(task.held_out)
+    if task.learns_from or not learns(task):
+        assert task.roles == ("target",)
+        assert "test" in task.splits
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_what_only_some_tasks_declare_fits_the_rest(name):
+    task = tasks.get(name)
+    assert set(task.wording) <= set(task.columns)
+    assert all(len(set(words.values())) == len(words) for words in task.wording.values())
+    shared = len(set(task.configs.values())) < len(task.configs)
+    assert set(task.id_prefix) == (set(task.languages) if shared else set())
+    assert "id" in task.columns or not shared
+    assert len(set(task.id_prefix.values())) == len(task.id_prefix)
+    assert 0 <= task.held_out < 0.5
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_tasks_metric_tells_right_from_wrong(name):
+    task = tasks.get(name)
+    metric = metrics.get(task.metric)
+    gold, wrong = RIGHT_AND_WRONG[task.format]
+    if task.labels and task.format != "tagging":  # a metric may know the names
+        gold, wrong = list(task.labels[:2]), list(task.labels[1::-1])
+    right = [answers[0] for answers in gold] if task.format == "span" else gold
+    assert metric.score(gold, right)[metric.main] == 100
+    assert metric.score(gold, wrong)[metric.main] < 100
 
 
 @pytest.mark.parametrize("name", COVERAGE)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapterstilts.config.schema import MethodSettings, ResourceSettings, RunConfig
+from adapterstilts.config.schema import MethodSettings, RunConfig
 from adapterstilts.errors import UserError, nearest
 
 Method = TypeVar("Method", bound=MethodSettings)
@@ -39,9 +39,13 @@ def resolve(given: Mapping[str, Any], settings: Mapping[str, Any], method_schema
     return _validate(RunConfig[method_schema], raw)  # type: ignore[valid-type]
 
 
-def read_resources(given: Mapping[str, Any]) -> ResourceSettings:
-    """Return where to work from flags; None means the default. Raises UserError as `resolve` does."""
-    return _validate(ResourceSettings, {key: value for key, value in given.items() if value is not None})
+def read_settings(schema: type[Schema], settings: Mapping[str, Any]) -> Schema:
+    """Return dotted `settings` as a typed whole; None means the default. Raises UserError as `resolve` does."""
+    raw: dict[str, Any] = {}
+    for path, value in settings.items():
+        if value is not None:
+            _put(raw, path, value)
+    return _validate(schema, raw)
 
 
 def _validate(schema: type[Schema], raw: Mapping[str, Any]) -> Schema:

@@ -82,8 +82,16 @@ class TrainSettings(Frozen):
 class DataSettings(Frozen):
     """Which rows, and how much of each."""
 
-    max_length: int = Field(256, ge=8, le=8192, description="Tokens of one window (jiant: 256).")
+    max_length: int | None = Field(
+        None, ge=8, le=8192, description="Tokens of one window; none: the format's (span 384, others 256: jiant)."
+    )
+    doc_stride: int = Field(128, ge=1, description="Span: a window begins every so many tokens (XTREME: 128).")
+    max_query_length: int = Field(64, ge=1, description="Span: a question keeps so many tokens (XTREME: 64).")
     limit_train: int | None = Field(None, ge=1, description="Train on so many rows, drawn with the seed.")
+    select_on: Literal["dev", "xtreme"] = Field(
+        "dev",
+        description="Rows that choose the checkpoint: dev; or xtreme, its English test rows where it does so (tydiqa).",
+    )
 
 
 class ResourceSettings(Frozen):
@@ -94,6 +102,14 @@ class ResourceSettings(Frozen):
         8192, ge=16, description="Most padded tokens in one pass; an optimiser step takes several passes."
     )
     mirror: str | None = Field(None, description="Folder of data sets in the Hub's layout; none: the Hub.")
+
+
+class EvaluationSettings(Frozen):
+    """How an evaluation is computed."""
+
+    base: str | None = Field(None, description="Another place of the run's own base; none: where it was.")
+    precision: Precision | None = Field(None, description="None: the run's own.")
+    resources: ResourceSettings = ResourceSettings()
 
 
 Method = TypeVar("Method", bound=MethodSettings)
@@ -108,6 +124,7 @@ class RunConfig(Frozen, Generic[Method]):
     base: str | None = Field(None, description="Hub id or folder of the pretrained encoder.")
     start: str | None = Field(None, description="Run folder to start from (--from).")
     on_top: bool = Field(False, description="Freeze the start and train a fresh module above it.")
+    reuse_head: str | None = Field(None, description="Start the heads from that of this task in the start.")
     seed: int = Field(0, ge=0, description="Decides order, first weights and dropout.")
     precision: Precision = Field("auto", description="auto: bf16 where the processor multiplies it natively.")
     train: TrainSettings = TrainSettings()

@@ -16,14 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterstilts.config.identity import fingerprint
-from adapterstilts.data.source import Rows
+from adapterstilts.config.schema import DataSettings
+from adapterstilts.console import log_once
+from adapterstilts.data.rows import Rows
+from adapterstilts.errors import UserError
 from adapterstilts.formats import Columns, Encoding, Format, formats
 from adapterstilts.store.places import cache_root
+from adapterstilts.tasks import Task
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Tokenised examples of one row set: `examples[i]` are Arrow-backed, `lengths` (examples,) in tokens."""
+    """Tokenised examples of one row set: `examples[i]` are Arrow-backed, `lengths` (examples,) in tokens.
+
+    A length is what the example takes in a pass: of several choices, each as long as the longest.
+    """
 
     rows: Rows
     format: Format
@@ -40,12 +47,27 @@ class Encoded:
         return columns
 
 
-def encode_rows(rows: Rows, tokenizer: Any, max_length: int) -> Encoded:
+def encoding_for(task: Task, tokenizer: Any, settings: DataSettings, positions: int) -> Encoding:
+    """Return how a task's rows are tokenised for an encoder of `positions` tokens.
+
+    A window that was asked for must fit (else UserError); the format's own is cut to what fits, and said.
+    """
+    wanted, usual = settings.max_length, formats.get(task.format).max_length
+    if wanted and wanted > positions:
+        raise UserError(
+            f"data.max_length = {wanted}: the base has {positions} positions",
+            fix=f"use --set data.max_length={positions}",
+        )
+    if not wanted and usual > positions:
+        log_once(f"data: windows of {positions} tokens: the base has no room for the {usual} usual for {task.name}")
+    return Encoding(tokenizer, wanted or min(usual, positions), settings.doc_stride, settings.max_query_length)
+
+
+def encode_rows(rows: Rows, encoding: Encoding) -> Encoded:
     """Tokenise `rows`, or open what an earlier command left in the cache for the same question."""
     import datasets
 
     format = formats.get(rows.task.format)
-    encoding = Encoding(tokenizer, max_length)
     path = _cache_file(rows, format, encoding)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() and sys.stderr.isatty():
@@ -55,18 +77,17 @@ def encode_rows(rows: Rows, tokenizer: Any, max_length: int) -> Encoded:
         with_indices=True,
         batched=True,
         remove_columns=rows.table.column_names,
-        features=_features(format, tokenizer),
+        features=_features(format, encoding.tokenizer),
         cache_file_name=str(path),
         new_fingerprint=path.stem,
         desc=f"tokenising {rows.task.name} {rows.language} {rows.split}",
     )
     datasets.disable_progress_bars()
-    return Encoded(rows, format, examples, _lengths(examples), tokenizer.pad_token_id)
+    return Encoded(rows, format, examples, _lengths(examples), encoding.tokenizer.pad_token_id)
 
 
 def _encode_batch(batch: Columns, indices: list[int], *, rows: Rows, format: Format, encoding: Encoding) -> Columns:
-    labels = [rows.labels.read(raw) for raw in batch[format.label_field]]
-    return format.encode({**batch, format.label_field: labels, "row": indices}, encoding)
+    return format.encode({**rows.read(batch), "row": indices}, encoding)
 
 
 def _features(format: Format, tokenizer: Any) -> Any:
@@ -77,10 +98,8 @@ def _features(format: Format, tokenizer: Any) -> Any:
 
 
 def _lengths(examples: Any) -> npt.NDArray[np.int32]:
-    import pyarrow.compute as pc
-
-    chunks = examples.data.column("input_ids").chunks
-    parts = [pc.list_value_length(chunk).to_numpy(zero_copy_only=False) for chunk in chunks]
+    chunks = examples.data.column("length").chunks
+    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in chunks]
     return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32)
 
 
@@ -91,7 +110,8 @@ def _cache_file(rows: Rows, format: Format, encoding: Encoding) -> Path:
             "format": [rows.task.format, format.version],
             "labels": list(rows.task.labels),
             "tokenizer": tokenizer_digest(encoding.tokenizer),
-            "max_length": encoding.max_length,
+            "windows": [encoding.max_length, encoding.doc_stride, encoding.max_query_length],
+            "wording": {name: dict(words) for name, words in rows.task.wording.items()},
         }
     )
     return cache_root() / "tokenised" / f"{key}.arrow"

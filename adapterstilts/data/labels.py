@@ -28,12 +28,15 @@ class LabelReader:
         return self.ids[raw]
 
 
-def read_labels(task: Task, feature: Any) -> LabelReader:
+def read_labels(task: Task, feature: Any, positional: bool) -> LabelReader:
     """Return the reader for a label column with `feature`; a UserError where the names differ.
 
     A ClassLabel column brings its names. A string column is matched name by name. A bare integer column is
-    refused: numbers without names could be anybody's order.
+    a place among the row's own choices where labels are `positional`, and refused elsewhere: numbers without
+    names could be anybody's order. `feature` None: the task has no labels.
     """
+    if feature is None:
+        return LabelReader({})
     inner = getattr(feature, "feature", feature)
     names = getattr(inner, "names", None)
     if names is not None:
@@ -41,6 +44,8 @@ def read_labels(task: Task, feature: Any) -> LabelReader:
         return LabelReader({raw: task.labels.index(name) for raw, name in enumerate(names)} | {NO_LABEL: NO_LABEL})
     if getattr(inner, "dtype", "") in {"string", "large_string"}:
         return LabelReader({name: index for index, name in enumerate(task.labels)} | {"": NO_LABEL})
+    if positional and getattr(inner, "dtype", "").startswith(("int", "uint")):
+        return LabelReader({place: place for place in range(len(task.labels))} | {NO_LABEL: NO_LABEL})
     raise UserError(
         f"task {task.name}: the label column of {task.repo} holds {inner!r} without label names",
         fix=f"store it as names or as a ClassLabel of {', '.join(task.labels)}",

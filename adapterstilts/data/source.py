@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adapterstilts.console import log_once
-from adapterstilts.data.labels import LabelReader, gold_column, read_labels
+from adapterstilts.data.gold import with_sound_gold
+from adapterstilts.data.labels import read_labels
+from adapterstilts.data.rows import Rows
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import formats
 from adapterstilts.store.places import cache_root, remembered
@@ -27,58 +28,18 @@ class NoSuchRows(UserError):
     """The repository is there; this language or split is not in it."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one task, language and split, as an Arrow-backed data set.
-
-    `table` has the format's fields as columns; `labels` turns its raw labels into ids in the task's order.
-    `revision` is the Hub commit, or `mirror:` and a digest of the mirror's files.
-    """
-
-    task: Task
-    language: str
-    split: Split
-    table: Any
-    labels: LabelReader
-    revision: str
-    declared: int | None
-    dropped: int = 0
-    selection: str = "all"
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def origin(self) -> dict[str, Any]:
-        """Return what a record keeps: where the rows are from, how many, and how many there should be."""
-        return {
-            "task": self.task.name,
-            "task_version": self.task.version,
-            "repo": self.task.repo,
-            "config": self.task.configs[self.language],
-            "split": self.split,
-            "revision": self.revision,
-            "rows": len(self),
-            "rows_declared": self.declared,
-            "rows_unlabelled": self.dropped,
-            "selection": self.selection,
-        }
-
-    def pick(self, count: int | None, seed: int | None) -> Rows:
-        """Return `count` rows: the first ones, or with a seed a random choice in their own order."""
-        if count is None or count >= len(self):
-            return self
-        if seed is None:
-            chosen, how = np.arange(count), f"first {count}"
-        else:
-            order = np.random.default_rng(seed).permutation(len(self))
-            chosen, how = np.sort(order[:count]), f"{count} drawn with seed {seed}"
-        return replace(self, table=self.table.select(chosen), selection=how)
-
-
-def load_rows(task: Task, language: str, split: Split, mirror: str | None, revision: str | None = None) -> Rows:
+def load_rows(
+    task: Task,
+    language: str,
+    split: Split,
+    mirror: str | None,
+    revision: str | None = None,
+    hold_out: bool = True,
+) -> Rows:
     """Load one split and check it against the task's declaration.
 
-    `revision`: the Hub commit to read; None means the newest. A mirror is read as it is.
+    `revision`: the Hub commit to read; None means the newest. A mirror is read as it is. `hold_out`: whether
+    train rows that serve as dev are left out of train (where the task has no dev rows of its own).
     Raises UserError: no such language or split, missing mirror or repository, no network, a missing
     column, label names other than the task's, a gold column of -1 or of a single value.
     """
@@ -94,12 +55,36 @@ def load_rows(task: Task, language: str, split: Split, mirror: str | None, revis
         revision = revision or _newest_commit(task)
         table = _load(task, task.repo, config, hub_split, {"revision": revision} if revision else {})
         revision = revision or _commit_of(table)
-    table = _fields(task, table)
-    labels = read_labels(task, table.features[formats.get(task.format).label_field])
-    rows = Rows(task, language, split, table, labels, revision, task.rows.get(language, {}).get(split))
-    rows = _without_unlabelled(rows)
+    rows = _declared(task, language, split, table, revision)
     _tell_difference(rows, "mirror" if mirror else "Hub")
-    return rows
+    if task.held_out and hold_out and split in ("train", "dev"):
+        rows = rows.hold_out(task.held_out)
+    return with_sound_gold(rows)
+
+
+def _declared(task: Task, language: str, split: Split, table: Any, revision: str) -> Rows:
+    """Return the table's rows of `language`, once its columns and label names are the declared ones."""
+    format = formats.get(task.format)
+    table = _fields(task, _of_language(task, language, table))
+    feature = table.features[format.label_field] if format.gold_kind == "labels" else None
+    labels = read_labels(task, feature, getattr(format, "positional", False))
+    source: Split = "train" if split == "dev" and task.held_out else split
+    return Rows(task, language, split, table, labels, revision, task.rows.get(language, {}).get(source))
+
+
+def _of_language(task: Task, language: str, table: Any) -> Any:
+    """Keep the rows of a language where only the ids tell the languages apart."""
+    if not task.id_prefix:
+        return table
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = table.with_format("arrow")[:][task.columns["id"]]
+    ids = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+    chosen = np.flatnonzero(pc.starts_with(ids, task.id_prefix[language]).to_numpy(zero_copy_only=False))
+    if not len(chosen):
+        raise NoSuchRows(f"task {task.name}: no rows of language {language!r} here", fix="choose another language")
+    return table.select(chosen)
 
 
 def load_languages(task: Task, languages: Sequence[str] | None, split: Split, mirror: str | None) -> list[Rows]:
@@ -210,6 +195,8 @@ def _unreachable(task: Task, error: Exception) -> UserError:
 
 def _fields(task: Task, table: Any) -> Any:
     """Keep the task's columns, under the names that its format gives them."""
+    if any("." in column for column in task.columns.values()):
+        table = table.flatten()
     missing = sorted(column for column in task.columns.values() if column not in table.column_names)
     if missing:
         raise UserError(
@@ -221,39 +208,7 @@ def _fields(task: Task, table: Any) -> Any:
     return table.rename_columns({column: name for name, column in task.columns.items()})
 
 
-def _without_unlabelled(rows: Rows) -> Rows:
-    """Refuse placeholder gold; leave out single rows without gold where the task documents them."""
-    gold, owner = gold_column(rows.table, formats.get(rows.task.format).label_field, rows.labels)
-    where = f"{rows.task.repo} {rows.task.configs[rows.language]} {rows.split}"
-    mend = "choose a split with gold labels, or another copy of the data"
-    if len(gold) and (gold < 0).all():
-        raise UserError(
-            f"task {rows.task.name}: every label is -1, so this split has no gold labels", where=where, fix=mend
-        )
-    bad = np.unique(owner[gold < 0])
-    if len(bad) and rows.task.unlabelled == "refuse":
-        raise UserError(
-            f"task {rows.task.name}: {len(bad)} of {len(rows)} rows have the label -1 (no gold label)",
-            where=where,
-            fix=mend,
-        )
-    if len(gold) > 20 and (gold == gold[0]).all():
-        name = rows.task.labels[int(gold[0])]
-        raise UserError(
-            f"task {rows.task.name}: all {len(gold)} labels are {name!r}, as in files with placeholder labels",
-            where=where,
-            fix=mend,
-        )
-    if not len(bad):
-        return rows
-    keep = np.setdiff1d(np.arange(len(rows)), bad)
-    return replace(rows, table=rows.table.select(keep), dropped=len(bad))
-
-
 def _tell_difference(rows: Rows, place: str) -> None:
-    there = len(rows) + rows.dropped
-    label = f"{rows.task.name} {rows.language} {rows.split}"
-    if rows.dropped:
-        log_once(f"data: {label}: {rows.dropped} rows without a gold label left out")
-    if rows.declared is not None and there != rows.declared:
-        log_once(f"data: {label}: {there:,} rows in this {place}, {rows.declared:,} declared")
+    if rows.declared is not None and len(rows) != rows.declared:
+        label = f"{rows.task.name} {rows.language} {rows.split}"
+        log_once(f"data: {label}: {len(rows):,} rows in this {place}, {rows.declared:,} declared")

@@ -47,3 +47,46 @@ class EveryTokenHead(nn.Module):
         """Map states (examples, length, hidden) to logits (examples, length, labels)."""
         logits: Tensor = self.classifier(self.dropout(states))
         return logits
+
+
+class Pooler(nn.Module):
+    """XLMRobertaPooler: dense and tanh of the first token's state."""
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.dense = linear(shape.hidden_size, shape.hidden_size, shape.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (examples, length, hidden) to (examples, hidden)."""
+        return torch.tanh(self.dense(states[:, 0]))
+
+
+class ChoiceHead(nn.Module):
+    """What XLMRobertaForMultipleChoice puts on the bare encoder: a pooler, and one number a choice.
+
+    The pooler is part of the head and trained with it; transformers has it in the encoder's class.
+    """
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.pooler = Pooler(shape)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.classifier = linear(shape.hidden_size, 1, shape.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (examples x choices, length, hidden) to logits (examples x choices, 1)."""
+        logits: Tensor = self.classifier(self.dropout(self.pooler(states)))
+        return logits
+
+
+class StartEndHead(nn.Module):
+    """The head of XLMRobertaForQuestionAnswering: every token's scores as the answer's first and as its last."""
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.qa_outputs = linear(shape.hidden_size, 2, shape.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (examples, length, hidden) to logits (examples, length, 2)."""
+        logits: Tensor = self.qa_outputs(states)
+        return logits

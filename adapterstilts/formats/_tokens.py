@@ -17,7 +17,8 @@ def token_columns(tokenizer: Any) -> dict[str, pa.DataType]:
     import pyarrow as pa
 
     used = [name for name in _TOKEN_COLUMNS if name == "input_ids" or name in tokenizer.model_input_names]
-    return {**dict.fromkeys(used, pa.list_(pa.int32())), "row": pa.int64(), "part": pa.int32()}
+    counters = {"length": pa.int32(), "row": pa.int64(), "part": pa.int32()}
+    return {**dict.fromkeys(used, pa.list_(pa.int32())), **counters}
 
 
 def pad_tokens(examples: Mapping[str, Sequence[Any]], pad_id: int) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from adapterstilts.formats import Batch, Columns, Encoding, HeadShape, Prediction
+from adapterstilts.formats import Batch, Columns, Encoding, GoldKind, HeadShape, Meaning, Prediction, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,8 +16,12 @@ class Classification:
     """Cross-entropy over labels; a pair longer than the window loses the end of its longer text."""
 
     fields = ("text_a", "text_b", "label")
+    optional = ("text_b",)
+    gold_kind: GoldKind = "labels"
     label_field = "label"
-    version = 1
+    max_length = 256
+    positional = False
+    version = 2
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:
         """Return the Arrow columns of the cache."""
@@ -32,7 +36,9 @@ class Classification:
         texts = (rows["text_a"], rows["text_b"]) if "text_b" in rows else (rows["text_a"],)
         tokens = encoding.tokenizer(*texts, truncation=True, max_length=encoding.max_length)
         columns = {name: tokens[name] for name in tokens if name != "attention_mask"}
-        return {**columns, "row": rows["row"], "part": [0] * len(rows["row"]), "label": rows["label"]}
+        lengths = [len(ids) for ids in columns["input_ids"]]
+        rest = {"length": lengths, "row": rows["row"], "part": [0] * len(lengths), "label": rows["label"]}
+        return {**columns, **rest}
 
     def collate(self, examples: Mapping[str, Sequence[Any]], pad_id: int) -> Batch:
         """Return padded tokens (examples, length) and labels (examples,)."""
@@ -63,14 +69,14 @@ class Classification:
         best = logits.float().softmax(-1).max(-1)
         return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
-    def assemble(self, parts: Sequence[Any], labels: Sequence[str]) -> Prediction:
+    def assemble(self, parts: Sequence[Any], row: Row, meaning: Meaning) -> Prediction:
         """Return the label name of the row's only part."""
         [(label, score)] = parts
-        return Prediction(labels[label], score)
+        return Prediction(meaning.labels[label], score)
 
-    def gold(self, value: int, labels: Sequence[str]) -> str:
+    def gold(self, row: Row, labels: Sequence[str]) -> str:
         """Return the gold label's name."""
-        return labels[value]
+        return labels[row["label"]]
 
 
 FORMAT = Classification()

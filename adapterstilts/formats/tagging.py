@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from adapterstilts.formats import Batch, Columns, Encoding, HeadShape, Prediction
+from adapterstilts.formats import Batch, Columns, Encoding, GoldKind, HeadShape, Meaning, Prediction, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,8 +22,12 @@ class Tagging:
     """Cross-entropy over the first sub-words of words."""
 
     fields = ("tokens", "tags")
+    optional = ()
+    gold_kind: GoldKind = "labels"
     label_field = "tags"
-    version = 1
+    max_length = 256
+    positional = False
+    version = 2
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:
         """Return the Arrow columns of the cache."""
@@ -38,13 +42,14 @@ class Tagging:
         tokenizer = encoding.tokenizer
         room = encoding.max_length - 2
         segments = "token_type_ids" in tokenizer.model_input_names
-        columns: Columns = {"input_ids": [], "row": [], "part": [], "tags": []}
+        columns: Columns = {"input_ids": [], "length": [], "row": [], "part": [], "tags": []}
         if segments:
             columns["token_type_ids"] = []
         sentences = _pieces(tokenizer, rows["tokens"])
         for row, pieces, tags in zip(rows["row"], sentences, rows["tags"], strict=True):
             for part, (ids, window_tags) in enumerate(_windows(pieces, tags, room)):
                 columns["input_ids"].append([tokenizer.cls_token_id, *ids, tokenizer.sep_token_id])
+                columns["length"].append(len(ids) + 2)
                 columns["tags"].append([IGNORED, *window_tags, IGNORED])
                 columns["row"].append(row)
                 columns["part"].append(part)
@@ -84,15 +89,15 @@ class Tagging:
             for ids, scores, first in zip(best.indices, best.values, firsts, strict=True)
         ]
 
-    def assemble(self, parts: Sequence[Any], labels: Sequence[str]) -> Prediction:
+    def assemble(self, parts: Sequence[Any], row: Row, meaning: Meaning) -> Prediction:
         """Join the windows of a sentence to one list of label names; the score is the words' mean."""
-        names = [labels[label] for ids, _ in parts for label in ids]
+        names = [meaning.labels[label] for ids, _ in parts for label in ids]
         scores = [score for _, window in parts for score in window]
         return Prediction(names, sum(scores) / max(1, len(scores)))
 
-    def gold(self, value: Sequence[int], labels: Sequence[str]) -> list[str]:
+    def gold(self, row: Row, labels: Sequence[str]) -> list[str]:
         """Return the gold labels' names."""
-        return [labels[tag] for tag in value]
+        return [labels[tag] for tag in row["tags"]]
 
 
 def _pieces(tokenizer: Any, sentences: Sequence[Sequence[str]]) -> Iterator[list[list[int]]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from adapterstilts.registry import Catalog
 
@@ -20,12 +20,14 @@ class Metric:
 
     `score(gold, prediction)` takes two equally long sequences, one item an example, and returns every
     number of the metric; `main` names the one that selection and averages use. `version` grows when a
-    number could change, so that `compare` never lays old scores beside new ones.
+    number could change, so that `compare` never lays old scores beside new ones. `lists` says which of the
+    two holds a list an example (tags of words, several right answers), not one label or text.
     """
 
     main: str
     version: int
     score: Callable[[Sequence[Any], Sequence[Any]], Scores]
+    lists: frozenset[Literal["gold", "prediction"]] = frozenset()
 
 
 metrics: Catalog[Metric] = Catalog("adapterstilts.metrics", "METRIC", "metric")

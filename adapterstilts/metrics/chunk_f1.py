@@ -59,4 +59,4 @@ def _score(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -
     return {name: 100.0 * value for name, value in scores.items()}
 
 
-METRIC = Metric(main="f1", version=1, score=_score)
+METRIC = Metric(main="f1", version=1, score=_score, lists=frozenset({"gold", "prediction"}))

@@ -21,10 +21,16 @@ class Task:
     """One task on the Hub.
 
     `configs` maps a language to the configuration that holds its rows, `splits` our split names to the
-    Hub's, `columns` the format's fields to the Hub's columns. `labels` are the label names in the order of
-    the head's outputs; the data's own order is mapped onto it by name. `rows` holds the known row counts,
-    by language and split. `unlabelled` says what a label of -1 means: `drop` where the data set documents
-    it as "no gold label", `refuse` everywhere else. `version` grows when rows would be read differently.
+    Hub's, `columns` the format's fields to the Hub's columns (`a.b` is column b inside column a). `labels`
+    are the label names in the order of the head's outputs, empty where the format has none; the data's own
+    order is mapped onto it by name. `rows` holds the known row counts, by language and split.
+
+    What only some tasks need: `unlabelled` says what a label of -1 means, `drop` where the data set
+    documents it as "no gold label", `refuse` everywhere else. `wording` says the codes of a field in words.
+    `id_prefix` tells a language's rows by their id, where one configuration holds all languages. `held_out`
+    is the share of the English train rows that serves as dev, where the data set has no dev rows of its
+    own. `learns_from` names the tasks whose rows and head serve a target without train rows, the usual one
+    first. `no_answer`: some questions have none. `version` grows when rows would be read differently.
     """
 
     name: str
@@ -34,13 +40,18 @@ class Task:
     configs: Mapping[str, str]
     splits: Mapping[Split, str]
     columns: Mapping[str, str]
-    labels: tuple[str, ...]
     roles: tuple[Role, ...]
     category: str
     licence: str
     source: str
+    labels: tuple[str, ...] = ()
     rows: Mapping[str, Mapping[Split, int]] = field(default_factory=dict)
     unlabelled: Literal["refuse", "drop"] = "refuse"
+    wording: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    id_prefix: Mapping[str, str] = field(default_factory=dict)
+    held_out: float = 0.0
+    learns_from: tuple[str, ...] = ()
+    no_answer: bool = False
     notes: str = ""
     version: int = 1
 
@@ -59,6 +70,8 @@ class Task:
 
     def split(self, split: Split) -> str:
         """Return the Hub's name of `split`; a UserError lists the splits with gold labels."""
+        if split == "dev" and self.held_out:
+            return self.splits["train"]
         if split not in self.splits:
             raise UserError(
                 f"task {self.name} has no {split} split with gold labels",

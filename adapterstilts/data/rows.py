@@ -1,0 +1,107 @@
+"""Rows of one task, language and split: an Arrow-backed table, and what is known of where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adapterstilts.config.identity import derive_seed
+from adapterstilts.data.labels import LabelReader
+from adapterstilts.errors import UserError, nearest
+from adapterstilts.formats import Columns, formats
+from adapterstilts.tasks import Split, Task
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one task, language and split.
+
+    `table` has the format's fields as columns; `labels` turns its raw labels into ids in the task's order.
+    `revision` is the Hub commit, or `mirror:` and a digest of the mirror's files. `dropped` rows had no usable
+    gold and are left out; of `repaired` rows the answer's place was wrong and has been found.
+    """
+
+    task: Task
+    language: str
+    split: Split
+    table: Any
+    labels: LabelReader
+    revision: str
+    declared: int | None
+    dropped: int = 0
+    repaired: int = 0
+    selection: str = "all"
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def origin(self) -> dict[str, Any]:
+        """Return what a record keeps: where the rows are from, how many, and how many there should be."""
+        return {
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "repo": self.task.repo,
+            "config": self.task.configs[self.language],
+            "language": self.language,
+            "split": self.split,
+            "revision": self.revision,
+            "rows": len(self),
+            "rows_declared": self.declared,
+            "rows_dropped": self.dropped,
+            "rows_repaired": self.repaired,
+            "selection": self.selection,
+        }
+
+    def pick(self, count: int | None, seed: int | None) -> Rows:
+        """Return `count` rows: the first ones, or with a seed a random choice in their own order."""
+        if count is None or count >= len(self):
+            return self
+        if seed is None:
+            chosen, how = np.arange(count), f"first {count}"
+        else:
+            order = np.random.default_rng(seed).permutation(len(self))
+            chosen, how = np.sort(order[:count]), f"{count} drawn with seed {seed}"
+        return self._select(chosen, how)
+
+    def hold_out(self, share: float) -> Rows:
+        """Return the dev part of train rows, or what is left of them, as `split` asks.
+
+        Which rows are held out depends on the task alone, so that runs with other seeds are selected alike.
+        """
+        order = np.random.default_rng(derive_seed(0, "held_out", self.task.name)).permutation(len(self))
+        size = round(share * len(self))
+        chosen = order[:size] if self.split == "dev" else order[size:]
+        how = f"{100 * share:g} % of train" if self.split == "dev" else f"train without {size} dev rows"
+        return self._select(np.sort(chosen), how)
+
+    def read(self, batch: Columns) -> Columns:
+        """Return a batch of the table with label ids for labels and words for coded words."""
+        format = formats.get(self.task.format)
+        columns = {**batch, **{name: self._say(name, batch[name]) for name in self.task.wording}}
+        if format.gold_kind == "labels":
+            columns[format.label_field] = [self.labels.read(raw) for raw in batch[format.label_field]]
+        return columns
+
+    def each(self) -> Iterator[dict[str, Any]]:
+        """Yield every row as a dict, read."""
+        for batch in self.table.iter(batch_size=1000):
+            columns = self.read(batch)
+            for values in zip(*columns.values(), strict=True):
+                yield dict(zip(columns, values, strict=True))
+
+    def _say(self, name: str, codes: list[str]) -> list[str]:
+        words = self.task.wording[name]
+        unknown = sorted({code for code in codes if code not in words})
+        if unknown:
+            raise UserError(
+                f"task {self.task.name}: unknown value {unknown[0]!r} in column {self.task.columns[name]!r}",
+                fix=nearest(unknown[0], words),
+            )
+        return [words[code] for code in codes]
+
+    def _select(self, chosen: Any, how: str) -> Rows:
+        selection = how if self.selection == "all" else f"{self.selection}, {how}"
+        return replace(self, table=self.table.select(chosen), selection=selection)

@@ -1,0 +1,127 @@
+"""Generated rows as the Hub stores them: what each format's fields hold, in whose columns and types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from adapterstilts.mini.grammar import Said, answer, sentence, text
+from adapterstilts.tasks import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Features
+
+Row = tuple[tuple[Said, ...], int]  # what is said, and the label
+Fields = dict[str, Any]
+
+_WITH_NUMBERED_LABELS = ("cosmos_qa", "xcopa")
+_WITH_NUMBERED_ROWS = ("mnli", "qqp", "pawsx", "xcopa")
+_WITH_LETTERED_CHOICES = ("commonsense_qa",)
+
+
+def hub_table(task: Task, language: str, rows: Sequence[Row]) -> pa.Table:
+    """Return the rows in one language as the Hub has them: the columns that the task reads, of the Hub's types."""
+    import pyarrow as pa
+
+    say = _FIELDS[task.format]
+    fields = [{"id": _name(task, language, number)} | say(task, language, row) for number, row in enumerate(rows)]
+    columns: dict[str, list[Any]] = {column: [row[field] for row in fields] for field, column in task.columns.items()}
+    if task.name in _WITH_LETTERED_CHOICES:
+        columns["choices.label"] = [list(task.labels)] * len(rows)
+    return pa.Table.from_pydict(_nested(columns), schema=_features(task).arrow_schema)
+
+
+def _name(task: Task, language: str, number: int) -> int | str:
+    return number if task.name in _WITH_NUMBERED_ROWS else f"{task.id_prefix.get(language, '')}{number}"
+
+
+def _features(task: Task) -> Features:
+    from datasets import ClassLabel, Features, List, Value
+
+    string, number = Value("string"), Value("int32")
+    types: dict[str, Any] = {"choices": List(string), "answer_texts": List(string), "answer_starts": List(number)}
+    if task.format == "classification":
+        types["label"] = ClassLabel(names=list(task.labels))
+    elif task.format == "tagging":
+        types |= {"tokens": List(string), "tags": List(ClassLabel(names=list(task.labels)))}
+    elif task.name in _WITH_NUMBERED_LABELS:
+        types["label"] = number
+    if task.name in _WITH_NUMBERED_ROWS:
+        types["id"] = number
+    columns = {column: types.get(field, string) for field, column in task.columns.items()}
+    if task.name in _WITH_LETTERED_CHOICES:
+        columns["choices.label"] = List(string)
+    features: dict[str, Any] = {}
+    for column, feature in columns.items():
+        outer, _, inner = column.partition(".")
+        features[outer] = {**features.get(outer, {}), inner: feature} if inner else feature
+    return Features(features)
+
+
+def _nested(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Put the columns `a.b` and `a.c` together to one column `a` of dicts."""
+    nested: dict[str, list[Any]] = {}
+    for column, values in columns.items():
+        outer, _, inner = column.partition(".")
+        if inner:
+            owners = nested.get(outer, [{}] * len(values))
+            nested[outer] = [{**owner, inner: value} for owner, value in zip(owners, values, strict=True)]
+        else:
+            nested[outer] = values
+    return nested
+
+
+def _pair(task: Task, language: str, row: Row) -> Fields:
+    (first, second), label = row
+    return {"text_a": text(first, language), "text_b": text(second, language), "label": label}
+
+
+def _tagged(task: Task, language: str, row: Row) -> Fields:
+    [said], _ = row
+    words, tags = zip(*sentence(said, language), strict=True)
+    return {"tokens": list(words), "tags": [task.labels.index(tag) for tag in tags]}
+
+
+def _translated(task: Task, language: str, row: Row) -> Fields:
+    """Return both sentences, with the newline at their ends that the Hub's have."""
+    [said], _ = row
+    return {"query": text(said, "en") + "\n", "document": text(said, language) + "\n"}
+
+
+def _choice(task: Task, language: str, row: Row) -> Fields:
+    """Return a context and as many choices as labels, and before them a question where the task has one."""
+    said, label = row
+    texts = [text(one, language) for one in said]
+    fields: Fields = {"label": label if task.name in _WITH_NUMBERED_LABELS else task.labels[label]}
+    fields["choices"] = [texts.pop() for _ in task.labels][::-1]
+    fields |= {f"choice_{place}": choice for place, choice in enumerate(fields["choices"])}
+    if "question" in task.wording:  # the question is a code: what is done by whom tells which
+        (fact, _), codes = said[0], list(task.wording["question"])
+        fields["question"] = codes[fact["doing"] % len(codes)]
+    elif "question" in task.columns:
+        fields["question"] = texts.pop()
+    return {**fields, "context": " ".join(texts)}
+
+
+def _answered(task: Task, language: str, row: Row) -> Fields:
+    """Return a passage, a question about the statement that `label` counts, and where the answer stands; or none."""
+    (*statements, question), label = row
+    texts = [text(one, language) for one in statements]
+    fields: Fields = {"context": " ".join(texts), "question": text(question, language)}
+    if label == len(statements):
+        return {**fields, "answer_texts": [], "answer_starts": []}
+    found = re.search(rf"\b{re.escape(answer(question, language))}\b", texts[label], re.IGNORECASE)
+    assert found, "a question asks for what its statement says"
+    start = len(" ".join([*texts[:label], ""])) + found.start()
+    return {**fields, "answer_texts": [found.group()], "answer_starts": [start]}
+
+
+_FIELDS: dict[str, Callable[[Task, str, Row], Fields]] = {
+    "classification": _pair,
+    "tagging": _tagged,
+    "retrieval": _translated,
+    "multiple_choice": _choice,
+    "span": _answered,
+}

@@ -42,6 +42,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def adapters_where_they_are_needed(request: pytest.FixtureRequest) -> None:
+    """Skip a test of every method for bottlenecks where the library behind them is not installed."""
+    case = getattr(request.node, "callspec", None)
+    if case and case.params.get("method") == "bottleneck":
+        pytest.importorskip("adapters")
+
+
+@pytest.fixture(autouse=True)
 def nothing_said_before() -> None:
     console.log_once.cache_clear()
 

@@ -5,6 +5,7 @@ Method files import torch and peft only inside functions, so that listing method
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,11 +23,13 @@ Parameters = dict[str, "nn.Parameter"]
 class Method(Protocol):
     """One way to train a base.
 
-    `name` inside a model tells apart the modules of several members; it is generated, never a person's.
-    `attach` puts a fresh trainable module on an encoder and returns what to call from then on. `restore`
-    gives the encoder with a run's module in place. `parameters` names the trained tensors the same way
-    in every process. `save` writes the library's own format into a run folder and proves it by reading
-    it back. `merge_into_base` returns a plain fp32 encoder that computes the same.
+    `name` inside a model tells apart the modules on one encoder; it is generated, never a person's. `folder`
+    is where a run keeps what was trained. `attach` puts a fresh trainable module on an encoder, `restore` a
+    saved one, frozen and without dropout; both return what to call from then on. `unfreeze` lets a restored
+    module be trained on. `parameters` names a module's tensors the same way in every process. `activate`
+    computes with modules, bottom to top, of which only the last may be trained. `save` writes the library's
+    own format and proves it by reading it back. `merge_into_base` returns a plain fp32 encoder that
+    computes the same as the active modules.
     """
 
     summary: str
@@ -34,12 +37,14 @@ class Method(Protocol):
     learning_rate: float
     learning_rate_source: str
     frozen_base: bool
+    folder: str
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module: ...
-    def restore(self, base: BaseFiles, run: Path, name: str) -> nn.Module: ...
+    def restore(self, encoder: nn.Module, folder: Path, name: str) -> nn.Module: ...
+    def unfreeze(self, encoder: nn.Module, settings: MethodSettings, name: str) -> None: ...
     def parameters(self, encoder: nn.Module, name: str) -> Parameters: ...
-    def activate(self, encoder: nn.Module, name: str) -> None: ...
-    def save(self, encoder: nn.Module, name: str, run: Path, base: BaseFiles) -> int: ...
+    def activate(self, encoder: nn.Module, names: Sequence[str]) -> None: ...
+    def save(self, encoder: nn.Module, name: str, folder: Path, base: BaseFiles) -> int: ...
     def merge_into_base(self, encoder: nn.Module) -> nn.Module: ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from adapterstilts.base import BaseFiles
-
-FOLDER = "encoder"
 
 
 class FullSettings(MethodSettings):
@@ -30,30 +29,32 @@ class Full:
     learning_rate = 1e-5
     learning_rate_source = "jiant's XTREME scripts (e_run_models.sh)"
     frozen_base = False
+    folder = "encoder"
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module:
         """Make every weight trainable."""
         return encoder.requires_grad_(True)
 
-    def restore(self, base: BaseFiles, run: Path, name: str) -> nn.Module:
-        """Load the run's own encoder; the base is not needed."""
-        from adapterstilts.base import BaseFiles, load_encoder
+    def restore(self, encoder: nn.Module, folder: Path, name: str) -> nn.Module:
+        """Return the encoder: of a `full` run, the run's own encoder is the base that was loaded."""
+        return encoder
 
-        return load_encoder(BaseFiles(str(run / FOLDER), run / FOLDER, ""))
+    def unfreeze(self, encoder: nn.Module, settings: MethodSettings, name: str) -> None:
+        """Make every weight trainable."""
+        encoder.requires_grad_(True)
 
     def parameters(self, encoder: nn.Module, name: str) -> Parameters:
         """Return all weights."""
         return dict(encoder.named_parameters())
 
-    def activate(self, encoder: nn.Module, name: str) -> None:
+    def activate(self, encoder: nn.Module, names: Sequence[str]) -> None:
         """Do nothing: there is only one whole encoder."""
 
-    def save(self, encoder: nn.Module, name: str, run: Path, base: BaseFiles) -> int:
+    def save(self, encoder: nn.Module, name: str, folder: Path, base: BaseFiles) -> int:
         """Write a transformers folder with its tokenizer; return its weights' bytes."""
         from adapterstilts.base import load_tokenizer
         from adapterstilts.methods._proof import prove_equal
 
-        folder = run / FOLDER
         cast(Any, encoder).save_pretrained(folder)
         load_tokenizer(base).save_pretrained(folder)
         files = sorted(folder.glob("*.safetensors"))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from adapterstilts.base import BaseFiles
 
-FOLDER = "adapter"
 WEIGHTS = "adapter_model.safetensors"
 
 _PLACES = {
@@ -35,6 +34,7 @@ _PLACES = {
     "intermediate": "intermediate.dense",
     "output": "output.dense",
 }
+_MODULE = re.compile(rf"encoder\.layer\.(\d+)\.({'|'.join(map(re.escape, _PLACES.values()))})")
 Place = Literal["query", "key", "value", "attention_output", "intermediate", "output", "all"]
 
 
@@ -62,6 +62,7 @@ class Lora:
     learning_rate = 3e-4
     learning_rate_source = "Hu et al. 2021, appendix D, RoBERTa large on MNLI (recalled, not re-read)"
     frozen_base = True
+    folder = "adapter"
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module:
         """Freeze the encoder and put fresh updates (B = 0: no effect yet) on its Linear layers."""
@@ -85,19 +86,38 @@ class Lora:
         module: nn.Module = peft.get_peft_model(encoder, config, adapter_name=name)
         return module
 
-    def restore(self, base: BaseFiles, run: Path, name: str) -> nn.Module:
-        """Load the base and the run's updates onto it; every tensor is checked to have arrived."""
+    def restore(self, encoder: nn.Module, folder: Path, name: str) -> nn.Module:
+        """Load saved updates onto the encoder; every tensor is checked to have arrived."""
         import peft
 
-        from adapterstilts.base import load_encoder
         from adapterstilts.methods._proof import prove_equal
 
-        weights = run / FOLDER / WEIGHTS
+        weights = folder / WEIGHTS
         if not weights.is_file():
             raise UserError(f"{weights} is missing", fix="restore the file, or train again")
-        module: nn.Module = peft.PeftModel.from_pretrained(load_encoder(base), run / FOLDER, adapter_name=name)
+        config = peft.LoraConfig.from_pretrained(folder)
+        config.lora_dropout, config.inference_mode = 0.0, True
+        if isinstance(encoder, peft.PeftModel):  # above other updates on the same encoder
+            encoder.load_adapter(folder, adapter_name=name, peft_config=config)
+            module: nn.Module = encoder
+        else:
+            module = peft.PeftModel.from_pretrained(encoder, folder, adapter_name=name, config=config)
         prove_equal([weights], self.parameters(module, name), "loading the adapter")
         return module
+
+    def unfreeze(self, encoder: nn.Module, settings: MethodSettings, name: str) -> None:
+        """Let restored updates be trained, with the dropout of `settings`."""
+        from torch import nn
+
+        assert isinstance(settings, LoraSettings)
+        config = cast(Any, encoder).peft_config[name]
+        config.lora_dropout, config.inference_mode = settings.dropout, False
+        for module in encoder.modules():
+            dropouts = getattr(module, "lora_dropout", {})
+            if name in dropouts and settings.dropout:
+                dropouts[name] = nn.Dropout(settings.dropout)
+        for parameter in self.parameters(encoder, name).values():
+            parameter.requires_grad_(True)
 
     def parameters(self, encoder: nn.Module, name: str) -> Parameters:
         """Return the A and B of adapter `name`, under the names that peft writes into files."""
@@ -108,18 +128,20 @@ class Lora:
             if mark in key and ".lora_" in key
         }
 
-    def activate(self, encoder: nn.Module, name: str) -> None:
-        """Compute with adapter `name` alone, and let it be trained."""
-        peft_model = cast(Any, encoder)
-        if peft_model.active_adapter != name:
-            peft_model.set_adapter(name)
+    def activate(self, encoder: nn.Module, names: Sequence[str]) -> None:
+        """Compute with the sum of these updates, and let the last of them be trained."""
+        tuner = cast(Any, encoder).base_model
+        if tuner.active_adapters != list(names):
+            tuner.set_adapter(list(names))
+            for below in names[:-1]:  # peft lets all of them be trained
+                for parameter in self.parameters(encoder, below).values():
+                    parameter.requires_grad_(False)
 
-    def save(self, encoder: nn.Module, name: str, run: Path, base: BaseFiles) -> int:
-        """Write peft's own files into `adapter/`; return the weights' bytes."""
+    def save(self, encoder: nn.Module, name: str, folder: Path, base: BaseFiles) -> int:
+        """Write peft's own files; return the weights' bytes."""
         from adapterstilts.methods._proof import prove_equal
 
-        folder, peft_model = run / FOLDER, cast(Any, encoder)
-        peft_model.save_pretrained(folder, selected_adapters=[name])
+        cast(Any, encoder).save_pretrained(folder, selected_adapters=[name])
         for file in (folder / name).iterdir():  # peft puts every name but `default` into a folder of its own
             shutil.move(file, folder / file.name)
         (folder / name).rmdir()
@@ -132,6 +154,15 @@ class Lora:
         """Add the active updates to the base's weights (which must be fp32) and return the plain encoder."""
         merged: nn.Module = cast(Any, encoder).merge_and_unload()
         return merged
+
+
+def settings_of(rank: int, modules: Sequence[str]) -> LoraSettings:
+    """Return the settings that describe merged updates: a scale of 1, and the places and layers they change."""
+    found = [match for match in map(_MODULE.fullmatch, modules) if match]
+    names = {place: name for name, place in _PLACES.items()}
+    places = cast(tuple[Place, ...], tuple(sorted({names[match[2]] for match in found})))
+    layers = tuple(sorted({int(match[1]) for match in found}))
+    return LoraSettings(r=rank, alpha=rank, target_modules=places, layers=layers)
 
 
 def target_pattern(places: Sequence[str], layers: Sequence[int] | None, available: int) -> str:

@@ -2,21 +2,27 @@
 
 run.json        written last: without it the run is not finished
 config.json     the resolved settings, written first: what a resumed command must agree with
-adapter/ or encoder/, heads/, log.jsonl, checkpoints/, eval/
+adapter/        one module; or several, as adapter/0/, adapter/1/, ... and stack.json, bottom to top
+encoder/        instead of it, where every weight was trained
+heads/, log.jsonl, checkpoints/, eval/
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapterstilts.errors import UserError
+from adapterstilts.store.atomic import write_json
 
 SCHEMA = 1
+STACK = "stack.json"
 
 
 class TrainableParams(BaseModel):
@@ -63,7 +69,11 @@ class Parent(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """The content of run.json."""
+    """The content of run.json.
+
+    `initialisation` is a digest of the module's first weights: only modules that began alike may be averaged
+    number by number. It is empty where every weight of the encoder was trained.
+    """
 
     model_config = ConfigDict(extra="ignore")  # a newer version may have written more
 
@@ -73,12 +83,35 @@ class RunRecord(BaseModel):
     config: dict[str, Any]
     parents: list[Parent]
     base: Base
+    initialisation: str = ""
     data: dict[str, Any]
     packages: dict[str, str]
     seed: int
     best: dict[str, Any]
     budget: Budget
     cost: Cost
+
+
+def nothing_trained(before: Sequence[RunRecord] = (), adapter_bytes: int = 0, wall_s: float = 0.0) -> dict[str, Any]:
+    """Return `budget` and `cost` of what trains nothing itself: the sums over the runs `before` it."""
+    budget = Budget(
+        steps=0,
+        examples=0,
+        examples_with_parents=sum(record.budget.examples_with_parents for record in before),
+        train_s_with_parents=sum(record.budget.train_s_with_parents for record in before),
+    )
+    cost = Cost(
+        wall_s=wall_s, train_s=0, tokens=0, padded_tokens=0, flops=0, peak_memory_bytes=0,
+        trainable_params=TrainableParams(adapter=0, heads=0), adapter_bytes=adapter_bytes,
+    )  # fmt: skip
+    return {"budget": budget, "cost": cost}
+
+
+class Module(NamedTuple):
+    """One saved module of a run: the method that made it and the folder that it lies in."""
+
+    method: str
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -99,9 +132,47 @@ class Run:
         return str(self.record.config["method"]["name"])
 
     @property
+    def phase(self) -> str:
+        """What made it: intermediate, target, merge, stack, or base (an untrained encoder's scores)."""
+        return str(self.record.config["phase"])
+
+    @property
+    def modules(self) -> list[Module]:
+        """Its modules from bottom to top; none where the encoder itself was trained, or nothing."""
+        adapter = self.path / "adapter"
+        if (adapter / STACK).is_file():
+            return read_stack(adapter)
+        return [Module(self.method, adapter)] if adapter.is_dir() else []
+
+    @property
     def heads(self) -> list[str]:
         """The tasks that this run has a head for."""
         return sorted(path.stem for path in (self.path / "heads").glob("*.json"))
+
+
+def read_stack(adapter: Path) -> list[Module]:
+    """Return the modules that `stack.json` names, bottom to top; each lies in a folder named by its number."""
+    file = adapter / STACK
+    try:
+        listed = json.loads(file.read_text(encoding="utf-8"))["modules"]
+        return [Module(str(one["method"]), adapter / str(number)) for number, one in enumerate(listed)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} cannot be read: {error}", fix="restore the file, or make the stack again") from None
+
+
+def copy_modules(modules: Sequence[Module], adapter: Path) -> None:
+    """Copy saved modules into `adapter/0/`, `adapter/1/`, ..., byte by byte, with links followed nowhere."""
+    for number, module in enumerate(modules):
+        shutil.copytree(module.folder, adapter / str(number), symlinks=True, ignore=shutil.ignore_patterns(".*"))
+
+
+def write_stack(adapter: Path, modules: Sequence[Module], sources: Sequence[str]) -> None:
+    """Write stack.json: the modules' methods from bottom to top, and the run that each is from."""
+    listed = [
+        {"folder": str(number), "method": module.method, "from": source}
+        for number, (module, source) in enumerate(zip(modules, sources, strict=True))
+    ]
+    write_json(adapter / STACK, {"schema_version": SCHEMA, "order": "bottom to top", "modules": listed})
 
 
 def read_run(path: Path | str) -> Run:

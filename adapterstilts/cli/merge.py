@@ -1,0 +1,48 @@
+"""`adapterstilts merge`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from adapterstilts.cli import _options
+from adapterstilts.errors import UserError
+
+
+@click.command(short_help="Make one adapter of several, exactly or by a stated error.")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--how", required=True, metavar="NAME", help="mean, linear, cat, svd: see `adapterstilts merges`.")
+@click.option("--weights", metavar="W,W,...", help="One a run (write --weights=-1,1).  [default: 1 each]")
+@click.option("--rank", type=int, metavar="R", help="Of svd.  [default: the largest of the members]")
+@click.option("--base", metavar="ID|DIR", help="The base of peft folders that do not name the runs' own.")
+@click.option("--out", required=True, metavar="DIR", help="The merged run's folder.")
+@_options.as_json
+def merge(runs: tuple[str, ...], weights: str | None, as_json: bool, **options: Any) -> None:
+    """Merge the adapters of RUNS into one, which is a run like any other: to start from, or to evaluate.
+
+    LoRAs are merged on their updates, whatever their ranks and scales; folders that peft has saved may be members.
+    Heads are kept by task. certificate.md says what was computed and what was checked.
+
+    \b
+    Examples:
+      adapterstilts merge runs/snli runs/squad_v1 --how mean --out runs/merged
+      adapterstilts merge runs/snli runs/squad_v1 --how linear --weights=1,-0.5 --out runs/minus
+      adapterstilts merge runs/snli runs/squad_v1 runs/hellaswag --how svd --rank 8 --out runs/rank8
+    """
+    from adapterstilts.compose.merge import merge as compose
+
+    made = compose(runs, weights=_numbers(weights), **options)
+    _options.print_composition(made, as_json)
+
+
+def _numbers(words: str | None) -> list[float] | None:
+    if words is None:
+        return None
+    try:
+        return [float(word) for word in words.split(",")]
+    except ValueError:
+        raise UserError(f"cannot read --weights {words!r}", fix="write numbers with commas: --weights=1,0.5") from None
+
+
+COMMAND = merge

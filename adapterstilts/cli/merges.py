@@ -1,0 +1,36 @@
+"""`adapterstilts merges`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from adapterstilts.cli import _options
+
+
+@click.command(short_help="List the ways to merge.")
+@_options.as_json
+def merges(as_json: bool) -> None:
+    """List the ways to merge, with what they compute and where they come from.
+
+    \b
+    Examples:
+      adapterstilts merges
+      adapterstilts merges --json
+    """
+    from adapterstilts.compose.merges import merges as catalog
+    from adapterstilts.report.tables import Table, show
+
+    known = {name: catalog.get(name) for name in catalog.names()}
+    if as_json:
+        fields = ("summary", "formula", "source", "exact")
+        click.echo(
+            json.dumps({n: {field: getattr(one, field) for field in fields} for n, one in known.items()}, indent=2)
+        )
+    else:
+        rows = [[name, one.summary, one.formula] for name, one in known.items()]
+        show([Table("merges", ["name", "what it gives", "formula"], rows, words=True)])
+
+
+COMMAND = merges

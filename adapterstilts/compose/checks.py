@@ -1,0 +1,79 @@
+"""Checks for a certificate: figures on what was saved, or a UserError, after which nothing may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from adapterstilts.compose.merges import Merge
+from adapterstilts.compose.updates import Updates, concatenate, distance
+from adapterstilts.errors import UserError
+
+SAVED = 1e-6  # relative; the factors are rounded to fp32, which costs up to 1.2e-7 where nothing cancels out
+COMPUTED = 1e-10  # relative, in float64
+
+Figures = dict[str, float]
+
+
+def check_sum(
+    saved: Updates, members: Sequence[Updates], weights: Sequence[float], truncation: Mapping[str, float]
+) -> Figures:
+    """Return, by layer, how far `saved` lies from the weighted sum, relative to the sum's Frobenius norm.
+
+    That must be the stated truncation error (0 for a layer without one) within 1e-6. Raises UserError where it is
+    not, and where layers are missing or too many.
+    """
+    expected = concatenate(members, weights)
+    figures = _distances(saved, expected)
+    for layer, figure in figures.items():
+        stated = truncation.get(layer, 0.0)
+        if not abs(figure - stated) <= SAVED:
+            raise UserError(
+                f"layer {layer}: what was saved is {figure:.3g} away from the weighted sum, stated: {stated:.3g}",
+                where=f"allowed is a difference of {SAVED:.0e}",
+                fix="where members nearly cancel out, fp32 cannot hold their factors: merge with linear, not cat",
+            )
+    return figures
+
+
+def check_identity(merge: Merge, member: Updates) -> Figures:
+    """Return, by layer, how far the merge of `member` alone, at weight 1 and its own rank, lies from it.
+
+    Raises UserError above 1e-10.
+    """
+    figures = _distances(merge.combine([member], [1.0], None).updates, member)
+    for layer, figure in figures.items():
+        if not figure <= COMPUTED:
+            raise UserError(
+                f"layer {layer}: the merge of one member is {figure:.3g} away from it, allowed: {COMPUTED:.0e}",
+                fix="this is a fault of the merge, please report it",
+            )
+    return figures
+
+
+def check_reload(reread: Updates, merged: Updates) -> Figures:
+    """Return, by layer, how far what was read back lies from what was merged: the price of fp32.
+
+    Raises UserError unless every factor is, bit for bit, the merged one in fp32 and filled up with zeros.
+    """
+    figures = _distances(reread, merged)
+    for layer, update in merged.items():
+        rank, again = update.rank, reread[layer]
+        same = np.array_equal(again.left[:, :rank], update.left.astype(np.float32)) and np.array_equal(
+            again.right[:rank], update.right.astype(np.float32)
+        )
+        if not same or again.left[:, rank:].any() or again.right[rank:].any():
+            raise UserError(
+                f"layer {layer}: the file does not hold what was written ({figures[layer]:.3g} away)",
+                fix="check the disk, and merge again",
+            )
+    return figures
+
+
+def _distances(found: Updates, expected: Updates) -> Figures:
+    different = sorted(found.keys() ^ expected.keys())
+    if different:
+        what = "lacks" if different[0] in expected else "has, beyond its members,"
+        raise UserError(f"the merged update {what} layer {different[0]}", fix="merge again")
+    return {layer: distance(found[layer], update).relative for layer, update in expected.items()}

@@ -1,0 +1,169 @@
+"""What can be composed: finished runs, and LoRA folders that peft has saved; all on one base."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapterstilts.base import find_base
+from adapterstilts.compose._settings import CONFIG, read_settings
+from adapterstilts.compose.peft_folder import PeftAdapter, read_peft
+from adapterstilts.compose.updates import Updates, concatenate
+from adapterstilts.errors import UserError
+from adapterstilts.store.places import remembered
+from adapterstilts.store.run import Base, Module, Run, read_run
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a composition: a run, or (`run` None) a plain peft folder; its modules from bottom to top."""
+
+    path: Path
+    run: Run | None
+    modules: Sequence[Module]
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.resolve().name
+
+    @property
+    def methods(self) -> set[str]:
+        """The methods of its modules."""
+        return {module.method for module in self.modules}
+
+    @property
+    def heads(self) -> list[str]:
+        """The tasks that it has a head for."""
+        return self.run.heads if self.run else []
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of its method."""
+        return dict(self.run.record.config["method"]) if self.run else _peft_settings(self.modules[0].folder)
+
+    def digest(self) -> str:
+        """Return a digest of its modules' files: what it is, whatever its folder is called."""
+        files = [file for module in self.modules for file in sorted(module.folder.glob("*")) if file.is_file()]
+        return remembered(files, lambda: _digest(files))
+
+    def adapters(self) -> list[PeftAdapter]:
+        """Return its LoRA modules, read and checked."""
+        return [read_peft(module.folder) for module in self.modules]
+
+    def about(self) -> dict[str, Any]:
+        """Return what a certificate says of it."""
+        record = self.run.record if self.run else None
+        return {
+            "path": str(self.path.resolve()),
+            "fingerprint": record.fingerprint if record else None,
+            "digest": self.digest(),
+            "modules": [module.method for module in self.modules],
+            "tasks": record.config["tasks"] if record else [],
+            "settings": self.settings,
+        }
+
+
+def open_members(paths: Sequence[Run | str | Path]) -> list[Member]:
+    """Open runs and peft folders; a UserError for none at all, for the same twice, and for what has no adapter."""
+    members = [_open(path) for path in paths]
+    if not members:
+        raise UserError("there is nothing to compose", fix="name at least one run")
+    places = [member.path.resolve() for member in members]
+    twice = [member.path for member, place in zip(members, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise UserError(f"{twice[0]} is named twice", fix="name each run once; weights (--weights) can count it more")
+    return members
+
+
+def summed(adapters: Sequence[PeftAdapter]) -> Updates:
+    """Return the update of one member: the sum of its LoRA modules."""
+    if len(adapters) == 1:
+        return adapters[0].updates
+    return concatenate([adapter.updates for adapter in adapters], [1.0] * len(adapters))
+
+
+def common_base(members: Sequence[Member], given: str | None) -> tuple[Base, list[str]]:
+    """Return the base of all members, and the members whose base is not proven but only named.
+
+    Runs carry their base's fingerprint. A plain peft folder has only a name, which must be that of the others,
+    or `given`. Raises UserError for members of different bases, naming both.
+    """
+    runs = [member for member in members if member.run]
+    plain = [member for member in members if not member.run]
+    if given:
+        found = find_base(given)
+        base = Base(name=found.name, fingerprint=found.fingerprint)
+    elif runs:
+        base = _base_of(runs[0])
+    else:
+        found = find_base(_named(plain[0]))
+        base = Base(name=found.name, fingerprint=found.fingerprint)
+    for member in runs:
+        _must_be(member, base, runs[0])
+    for member in plain:
+        if not given and not _same_name(_named(member), base.name):
+            raise UserError(
+                f"{member.path} names another base: {_named(member)}; the others: {base.name}",
+                fix="give the base that all of them were trained on: --base ID|DIR",
+            )
+    return base, [str(member.path) for member in plain]
+
+
+def _open(path: Run | str | Path) -> Member:
+    if not isinstance(path, Run) and (Path(path) / CONFIG).is_file():
+        folder = Path(path)
+        return Member(folder, None, [Module("lora", folder)])
+    run = path if isinstance(path, Run) else read_run(path)
+    if run.phase == "base":
+        raise UserError(f"{run.path} holds the scores of an untrained base, and no adapter", fix="leave it out")
+    if not run.modules:
+        raise UserError(
+            f"{run.path} was trained by {run.method}, which leaves a whole encoder and no adapter",
+            fix="compose adapter runs (--method lora or bottleneck)",
+        )
+    return Member(run.path, run, run.modules)
+
+
+def _base_of(member: Member) -> Base:
+    assert member.run is not None
+    return member.run.record.base
+
+
+def _must_be(member: Member, base: Base, first: Member) -> None:
+    own = _base_of(member)
+    if own.fingerprint != base.fingerprint:
+        raise UserError(
+            f"{member.path} stands on another base than {'--base' if member is first else first.path}",
+            where=f"{own.name} ({own.fingerprint}); {base.name} ({base.fingerprint})",
+            fix="compose adapters of one base; train one of them again on the other's",
+        )
+
+
+def _named(member: Member) -> str:
+    name = read_settings(member.path / CONFIG).base_name
+    if not name:
+        raise UserError(f"{member.path} does not name its base", fix="give it: --base ID|DIR")
+    return name
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Whether two names may be of one base: the same Hub id (with or without namespace), the same folder."""
+    return one == other or one.rstrip("/").split("/")[-1] == other.rstrip("/").split("/")[-1]
+
+
+def _peft_settings(folder: Path) -> dict[str, Any]:
+    settings = read_settings(folder / CONFIG)
+    return {"name": "lora", "r": settings.r, "alpha": settings.alpha, "rslora": settings.rslora,
+            "target_modules": list(settings.target_modules)}  # fmt: skip
+
+
+def _digest(files: Sequence[Path]) -> str:
+    total = hashlib.sha256()
+    for file in files:
+        total.update(json.dumps(file.name).encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]

@@ -1,0 +1,117 @@
+"""`merge`: several adapters become one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from adapterstilts.compose import checks, composition, parameters
+from adapterstilts.compose.certificate import Certificate, certify, check, truncation
+from adapterstilts.compose.composition import Composition, Request
+from adapterstilts.compose.members import Member, common_base, open_members, summed
+from adapterstilts.compose.merges import Merge, Merged, merges
+from adapterstilts.compose.peft_folder import read_peft, write_peft
+from adapterstilts.compose.updates import Updates, concatenate, norm
+from adapterstilts.errors import UserError
+from adapterstilts.methods.lora import settings_of
+from adapterstilts.store.atomic import new_folder
+from adapterstilts.store.run import Run, read_run
+
+
+def merge(
+    runs: Sequence[Run | str | Path],
+    *,
+    how: str,
+    out: str | Path,
+    weights: Sequence[float] | None = None,
+    rank: int | None = None,
+    base: str | None = None,
+) -> Composition:
+    """Merge adapters into one, exactly or by a stated error, and return the composition.
+
+    `runs`: finished adapter runs, or folders of LoRAs that peft has saved; all of one base. `how`: a merge of
+    `adapterstilts merges`. `weights`: one a run; None means 1/K each for `mean` and 1 each for the others. `rank`:
+    of `svd`; None means the largest of the members. `base`: the base of peft folders that do not name the runs'
+    own. The members' heads are kept. Bottlenecks have a `mean` only, and only where they are alike and began
+    alike. Raises UserError for bad input and for a check that fails; nothing is left behind then.
+    """
+    algorithm, members = merges.get(how), open_members(runs)
+    method = _one_method(members)
+    if rank is not None and not algorithm.takes_rank:
+        raise UserError(f"the merge {how} takes no --rank: its rank follows from its members", fix="merge with svd")
+    if method == "bottleneck":
+        if how != "mean":
+            raise UserError(f"a bottleneck is no sum of updates, so it has no {how}", fix="use --how mean, or stack")
+        parameters.must_average(members)
+    shares = _weights(how, algorithm, weights, len(members))
+    request = Request("merge", how, rank, members, shares, *common_base(members, base))
+    done = composition.finished(request, Path(out))
+    if done:
+        return done
+    with new_folder(Path(out)) as folder:
+        make = _average if method == "bottleneck" else _add_up
+        certificate, settings = make(request, algorithm, folder)
+        composition.write(folder, request, certificate, settings)
+    return Composition(read_run(out), certificate)
+
+
+def _add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
+    """Merge LoRAs on their updates; return the certificate, with checks on what lies in the files."""
+    updates = [summed(member.adapters()) for member in request.members]
+    merged = algorithm.combine(updates, request.weights, request.rank)
+    write_peft(folder / "adapter", merged.updates, request.base.name)
+    saved = read_peft(folder / "adapter")
+    away = checks.check_sum(saved.updates, updates, request.weights, merged.truncation)
+    unsaid = {layer: abs(figure - merged.truncation[layer]) for layer, figure in away.items()}
+    figures = {
+        "sum": check(unsaid, checks.SAVED),  # how far the file lies from the sum, beyond what is stated for its rank
+        "identity": check(checks.check_identity(algorithm, updates[0]), checks.COMPUTED),
+        "reload": check(checks.check_reload(saved.updates, merged.updates), checks.SAVED),
+    }
+    found = {"rank": saved.rank, **_layers(merged, concatenate(updates, request.weights)), "checks": figures}
+    certificate = certify(request, algorithm.formula, algorithm.source, found)
+    return certificate, settings_of(saved.rank, list(merged.updates)).model_dump(mode="json")
+
+
+def _average(request: Request, _: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
+    """Average bottlenecks number by number; return the certificate, with checks on what lies in the files."""
+    folders = [member.modules[0].folder for member in request.members]
+    sums = parameters.mean(folders, folder / "adapter")
+    alone = parameters.mean(folders[:1], folder / "alone")
+    shutil.rmtree(folder / "alone")
+    figures = {"mean": check(sums, parameters.SAVED), "identity": check(alone, parameters.SAVED)}
+    certificate = certify(request, parameters.FORMULA, parameters.SOURCE, {"checks": figures})
+    return certificate, request.members[0].settings
+
+
+def _layers(merged: Merged, whole: Updates) -> dict[str, Any]:
+    """Return what is known of each layer, and the error of all layers as one."""
+    norms = {layer: norm(update) for layer, update in whole.items()}
+    layers = {
+        layer: {"rank": update.rank, "norm": norms[layer], "truncation": merged.truncation[layer]}
+        for layer, update in merged.updates.items()
+    }
+    return {"layers": layers, "truncation": truncation(norms, merged.truncation)}
+
+
+def _one_method(members: Sequence[Member]) -> str:
+    methods = sorted({method for member in members for method in member.methods})
+    if len(methods) > 1:
+        raise UserError(
+            f"a merge needs members of one method; these were trained by {' and '.join(methods)}",
+            where="; ".join(f"{member.path}: {' + '.join(sorted(member.methods))}" for member in members),
+            fix="stack them (adapterstilts stack), LoRA runs first",
+        )
+    return methods[0]
+
+
+def _weights(how: str, algorithm: Merge, given: Sequence[float] | None, members: int) -> list[float]:
+    if given is None:
+        return [1.0 / members if algorithm.equal_weights else 1.0] * members
+    if algorithm.equal_weights:
+        raise UserError(f"the merge {how} weighs all members alike", fix="leave --weights out, or merge with linear")
+    if len(given) != members:
+        raise UserError(f"{len(given)} weights for {members} members", fix="give one weight a member, in their order")
+    return [float(weight) for weight in given]

@@ -1,0 +1,76 @@
+"""`stack`: several adapters active at once, all frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from adapterstilts.compose import composition
+from adapterstilts.compose.certificate import certify, check
+from adapterstilts.compose.composition import Composition, Request
+from adapterstilts.compose.members import Member, common_base, open_members
+from adapterstilts.errors import UserError
+from adapterstilts.methods._stack import must_stack
+from adapterstilts.store.atomic import new_folder
+from adapterstilts.store.run import Module, Run, copy_modules, read_run, write_stack
+
+_SOURCE = (
+    "LoRA: the sum of updates, as peft's several active adapters; bottleneck: Pfeiffer et al. 2020, arXiv 2005.00052"
+)
+
+
+def stack(runs: Sequence[Run | str | Path], *, out: str | Path, base: str | None = None) -> Composition:
+    """Stack adapters, the first at the bottom, all frozen, and return the composition.
+
+    LoRAs add up: their order does not matter, and the result equals `cat` with weights 1. A bottleneck works on
+    what the one below it gives. LoRA runs stand below bottleneck runs, merged into the base when it is loaded.
+    Files are copied byte by byte. `base` as for `merge`. Raises UserError for bad input.
+    """
+    members = open_members(runs)
+    modules = [module for member in members for module in member.modules]
+    must_stack([module.method for module in modules], None)
+    _must_all_count(members)
+    for member in members:
+        if member.methods == {"lora"}:
+            member.adapters()  # read once, to refuse now what could not be loaded later
+    request = Request("stack", "stack", None, members, [1.0] * len(members), *common_base(members, base))
+    done = composition.finished(request, Path(out))
+    if done:
+        return done
+    with new_folder(Path(out)) as folder:
+        adapter = folder / "adapter"
+        copy_modules(modules, adapter)
+        write_stack(adapter, modules, [str(member.path.resolve()) for member in members for _ in member.modules])
+        found = {"checks": {"copies": check(_changed(modules, adapter), 0.0)}}
+        certificate = certify(request, _formula([module.method for module in modules]), _SOURCE, found)
+        composition.write(folder, request, certificate, members[-1].settings)
+    return Composition(read_run(out), certificate)
+
+
+def _must_all_count(members: Sequence[Member]) -> None:
+    """Refuse a parallel bottleneck among several: adapters would leave out one of them in silence."""
+    bottlenecks = [member for member in members for module in member.modules if module.method == "bottleneck"]
+    parallel = [member for member in bottlenecks if member.settings.get("variant") == "parallel"]
+    if parallel and len(bottlenecks) > 1:
+        raise UserError(
+            f"{parallel[0].path} is a parallel bottleneck, which cannot stand above or below another one",
+            fix="stack pfeiffer or houlsby bottlenecks",
+        )
+
+
+def _changed(modules: Sequence[Module], adapter: Path) -> dict[str, float]:
+    """Return 0 for every module whose copy is byte-identical; raise UserError for one that is not."""
+    for number, module in enumerate(modules):
+        if _bytes(module.folder) != _bytes(adapter / str(number)):
+            raise UserError(f"the copy of {module.folder} differs from it", fix="check the disk, and stack again")
+    return dict.fromkeys(map(str, range(len(modules))), 0.0)
+
+
+def _bytes(folder: Path) -> Mapping[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def _formula(methods: Sequence[str]) -> str:
+    loras, bottlenecks = methods.count("lora"), methods.count("bottleneck")
+    parts = [f"W + sum of {loras} updates dW"] if loras else []
+    return ", then ".join([*parts, f"{bottlenecks} bottleneck(s), each on the one below"] if bottlenecks else parts)

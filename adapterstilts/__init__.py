@@ -10,8 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adapterstilts.config.schema import ResourceSettings as ResourceSettings
+    from adapterstilts.compose.merge import merge as merge
+    from adapterstilts.compose.stack import stack as stack
     from adapterstilts.evaluation.command import evaluate as evaluate
+    from adapterstilts.evaluation.command import evaluate_base as evaluate_base
     from adapterstilts.evaluation.library import as_evaluate_metric as as_evaluate_metric
     from adapterstilts.mini.random_base import random_base as random_base
     from adapterstilts.report.compare import compare as compare
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ResourceSettings": "config.schema",
     "as_evaluate_metric": "evaluation.library",
     "compare": "report.compare",
     "evaluate": "evaluation.command",
+    "evaluate_base": "evaluation.command",
+    "merge": "compose.merge",
     "quickstart": "report.quickstart",
     "random_base": "mini.random_base",
     "read_run": "store.run",
+    "stack": "compose.stack",
     "train_intermediate": "train.command",
     "train_target": "train.command",
 }

@@ -8,9 +8,8 @@ import math
 import pyarrow.parquet as pq
 import pytest
 
-from adapterstilts.config.schema import ResourceSettings
 from adapterstilts.errors import Interrupted, UserError
-from adapterstilts.evaluation import command
+from adapterstilts.evaluation import answers
 from adapterstilts.evaluation.command import evaluate
 from adapterstilts.metrics import metrics
 from adapterstilts.mini.rows import write_rows
@@ -22,7 +21,7 @@ from adapterstilts.train.command import train_target
 
 @pytest.fixture(scope="module")
 def resources(mirror):
-    return ResourceSettings(mirror=str(mirror))
+    return {"resources.mirror": str(mirror)}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def run(make_run):
 
 
 def test_scores_are_those_of_the_predictions_on_disk(run, resources):
-    [found] = evaluate(run, "udpos", resources=resources)
+    [found] = evaluate(run, "udpos", settings=resources)
     verify(found.path)
     on_disk = json.loads((found.path / "metrics.json").read_text())
     assert on_disk == found.metrics
@@ -63,7 +62,7 @@ def test_scores_are_those_of_the_predictions_on_disk(run, resources):
 
 
 def test_finished_languages_are_kept_when_killed(run, resources, monkeypatch, capsys):
-    real, calls = command.predict, []
+    real, calls = answers.predict, []
 
     def interrupted(model, encoded, *more):
         calls.append(encoded.rows.language)
@@ -71,47 +70,47 @@ def test_finished_languages_are_kept_when_killed(run, resources, monkeypatch, ca
             raise Interrupted("SIGTERM")
         return real(model, encoded, *more)
 
-    monkeypatch.setattr(command, "predict", interrupted)
+    monkeypatch.setattr(answers, "predict", interrupted)
     with pytest.raises(Interrupted):
-        evaluate(run, "udpos", resources=resources)
+        evaluate(run, "udpos", settings=resources)
     assert [path.name for path in (run.path / "eval/udpos-test/predictions").iterdir()] == ["en.parquet"]
     assert not (run.path / "eval/udpos-test/metrics.json").exists()
-    evaluate(run, "udpos", resources=resources)
+    evaluate(run, "udpos", settings=resources)
     assert calls == ["en", "de", "de", "es"]
     assert "udpos en: kept" in capsys.readouterr().err
 
 
 def test_predictions_for_another_question_are_not_kept(run, resources, monkeypatch):
-    evaluate(run, "udpos", languages=["en"], resources=resources)
-    real, calls = command.predict, []
-    monkeypatch.setattr(command, "predict", lambda *given: calls.append(1) or real(*given))
-    evaluate(run, "udpos", languages=["en"], resources=resources)
+    evaluate(run, "udpos", languages=["en"], settings=resources)
+    real, calls = answers.predict, []
+    monkeypatch.setattr(answers, "predict", lambda *given: calls.append(1) or real(*given))
+    evaluate(run, "udpos", languages=["en"], settings=resources)
     assert calls == []
-    evaluate(run, "udpos", languages=["en"], precision="bf16", resources=resources)
+    evaluate(run, "udpos", languages=["en"], settings={**resources, "precision": "bf16"})
     assert len(calls) == 1
-    [found] = evaluate(run, "udpos", languages=["de"], resources=resources)
+    [found] = evaluate(run, "udpos", languages=["de"], settings=resources)
     assert len(calls) == 2
     assert set(found.metrics["languages"]) == {"de"}  # English was predicted in bf16: another question
 
 
 def test_languages_of_an_earlier_command_stay_in_the_average(run, resources):
-    evaluate(run, "udpos", languages=["en"], resources=resources)
-    [found] = evaluate(run, "udpos", languages=["de"], resources=resources)
+    evaluate(run, "udpos", languages=["en"], settings=resources)
+    [found] = evaluate(run, "udpos", languages=["de"], settings=resources)
     assert set(found.metrics["languages"]) == {"de", "en"}
 
 
 def test_a_task_without_a_head_names_the_heads_there_are(run, resources):
     with pytest.raises(UserError, match="has no head for task 'xnli'"):
-        evaluate(run, "xnli", resources=resources)
+        evaluate(run, "xnli", settings=resources)
 
 
 def test_small_passes_give_the_predictions_of_large_ones(run, resources):
-    [large] = evaluate(run, "udpos", resources=resources)
+    [large] = evaluate(run, "udpos", settings=resources)
     before = {path.name: pq.read_table(path) for path in (large.path / "predictions").iterdir()}
     for path in (large.path / "predictions").iterdir():
         path.unlink()
-    small = ResourceSettings(mirror=resources.mirror, micro_batch_tokens=16)
-    [found] = evaluate(run, "udpos", resources=small)
+    small = {**resources, "resources.micro_batch_tokens": 16}
+    [found] = evaluate(run, "udpos", settings=small)
     for path in (found.path / "predictions").iterdir():
         assert pq.read_table(path)["prediction"].equals(before[path.name]["prediction"])
     assert found.metrics["languages"] == large.metrics["languages"]
@@ -120,7 +119,7 @@ def test_small_passes_give_the_predictions_of_large_ones(run, resources):
 def test_compare_lays_scores_and_costs_side_by_side(make_run, resources):
     runs = [make_run("one"), make_run("two", seed=1)]
     for run in runs:
-        evaluate(run, "udpos", resources=resources)
+        evaluate(run, "udpos", settings=resources)
     comparison = compare(runs, baseline=runs[1].path)
     frame = comparison.scores.set_index(["run", "language", "metric"])
     one, two = (json.loads((r.path / "eval/udpos-test/metrics.json").read_text()) for r in runs)
@@ -138,8 +137,8 @@ def test_compare_lays_scores_and_costs_side_by_side(make_run, resources):
 
 def test_compare_averages_over_the_languages_that_all_have(make_run, resources):
     one, two = make_run("one"), make_run("two")
-    evaluate(one, "udpos", languages=["en", "de"], resources=resources)
-    evaluate(two, "udpos", languages=["en"], resources=resources)
+    evaluate(one, "udpos", languages=["en", "de"], settings=resources)
+    evaluate(two, "udpos", languages=["en"], settings=resources)
     comparison = compare([one, two])
     assert set(comparison.scores.language) == {"en", "average"}
     assert any("not scored for every run: de" in note for note in comparison.notes)
@@ -148,7 +147,7 @@ def test_compare_averages_over_the_languages_that_all_have(make_run, resources):
 def test_compare_marks_another_precision_and_another_budget(make_run, resources):
     one, two = make_run("one"), make_run("two", **{"precision": "bf16", "train.max_steps": 2})
     for run in (one, two):
-        evaluate(run, "udpos", languages=["en"], resources=resources)
+        evaluate(run, "udpos", languages=["en"], settings=resources)
     notes = " ".join(compare([one, two]).notes)
     assert "two: trained in bf16, one in fp32" in notes
     assert "two: another training budget, 64 examples (one: 128)" in notes
@@ -158,15 +157,15 @@ def test_compare_refuses_what_cannot_be_compared(make_run, resources, tmp_path):
     one, two = make_run("one"), make_run("two")
     with pytest.raises(UserError, match="has not been evaluated"):
         compare([one, two])
-    evaluate(one, "udpos", languages=["en"], resources=resources)
-    evaluate(two, "udpos", languages=["en"], split="dev", resources=resources)
+    evaluate(one, "udpos", languages=["en"], settings=resources)
+    evaluate(two, "udpos", languages=["en"], split="dev", settings=resources)
     with pytest.raises(UserError, match="different splits"):
         compare([one, two])
-    other = ResourceSettings(mirror=str(write_rows(tmp_path / "rows", size=64, seed=5)))
-    evaluate(two, "udpos", languages=["en"], resources=other)
+    other = {"resources.mirror": str(write_rows(tmp_path / "rows", size=64, seed=5))}
+    evaluate(two, "udpos", languages=["en"], settings=other)
     with pytest.raises(UserError, match="other rows of udpos test"):
         compare([one, two])
-    evaluate(two, "udpos", languages=["en"], resources=resources)
+    evaluate(two, "udpos", languages=["en"], settings=resources)
     file = two.path / "eval/udpos-test/metrics.json"
     content = json.loads(file.read_text())
     content["metric"]["version"] += 1

@@ -46,13 +46,16 @@ def folder(tmp_path_factory, mirror, base, tokenizer_folder):
 
 def small(words: list[str], folder: Path) -> list[str]:
     """Let a training take two steps on the tiny base, and read generated rows; leave all else as it stands."""
+    base = str(folder / "runs/quickstart/base")
+    words = [base if word == "FacebookAI/xlm-roberta-large" else word for word in words]
     if words[0].startswith("train-"):
         words = [*words, "--max-steps", "2"]
-        words = words if "--from" in words else [*words, "--base", str(folder / "runs/quickstart/base")]
+        words = words if "--from" in words else [*words, "--base", base]
     return words
 
 
 def test_every_command_of_the_readme_runs_in_its_order(folder, monkeypatch, capfd):
+    pytest.importorskip("adapters")  # it trains a bottleneck
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ADAPTERSTILTS_MIRROR", str(folder / "runs/quickstart/mirror"))
     assert len(COMMANDS) > 10

@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from adapterstilts.compose.stack import stack
 from adapterstilts.errors import Interrupted, UserError
 from adapterstilts.methods import methods
 from adapterstilts.store.manifest import sign
@@ -83,6 +84,20 @@ def test_an_interrupted_run_ends_bit_by_bit_like_an_undisturbed_one(arguments, m
     assert content(again.path) == content(whole.path)
     assert again.record.best == whole.record.best
     assert again.record.cost.tokens == whole.record.cost.tokens
+
+
+@pytest.mark.parametrize("method", ["lora", "bottleneck"])
+def test_so_does_a_run_on_top_of_a_stack(arguments, method, tmp_path, monkeypatch):
+    short = {**arguments, "settings": {**arguments["settings"], "train.max_steps": 2}}
+    members = [train_intermediate(out=tmp_path / name, **{**short, "task": name}) for name in ("snli", "squad_v1")]
+    stacked = stack(members, out=tmp_path / "stack")
+    arguments = {**of(arguments, method), "base": None, "start": stacked.path}
+    whole = train_intermediate(out=tmp_path / "whole", **arguments)
+    for step in (1, 4):
+        interrupted(arguments, tmp_path / "broken", monkeypatch, step)
+    again = train_intermediate(out=tmp_path / "broken", **arguments)
+    assert content(again.path) == content(whole.path)
+    assert len(again.modules) == 3
 
 
 def test_a_kill_without_warning_goes_on_from_the_last_checkpoint(arguments, tmp_path, monkeypatch):

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from adapterstilts.base import find_base, load_encoder
-from adapterstilts.config.schema import ResourceSettings
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate
-from adapterstilts.evaluation.load import MODULE, encoder_files
+from adapterstilts.evaluation.load import encoder_files
 from adapterstilts.methods import methods
+from adapterstilts.methods._stack import restore_all
 from adapterstilts.mini.random_base import Shape, random_base
 from adapterstilts.train.command import train_intermediate, train_target
 
@@ -43,7 +43,7 @@ def full(base, settings, tmp_path_factory):
 
 
 def _resources(settings):
-    return ResourceSettings(mirror=settings["resources.mirror"])
+    return {"resources.mirror": settings["resources.mirror"]}
 
 
 def still(settings):
@@ -52,7 +52,7 @@ def still(settings):
 
 
 def encoder_of(run):
-    return methods.get(run.method).restore(encoder_files(run), run.path, MODULE)
+    return restore_all(load_encoder(encoder_files(run)), run.modules)[0]
 
 
 def test_the_same_method_trains_the_module_on(lora, settings, tmp_path, capsys):
@@ -90,7 +90,7 @@ def test_a_lora_on_top_of_a_full_run_has_that_run_as_its_base(full, settings, tm
     assert run.record.base.name == str(full.path / "encoder")
     assert run.record.base.fingerprint == find_base(str(full.path / "encoder")).fingerprint
     assert run.method == "lora"
-    assert evaluate(run, "udpos", resources=_resources(settings))[0].metrics["languages"]
+    assert evaluate(run, "udpos", settings=_resources(settings))[0].metrics["languages"]
 
 
 def test_full_goes_on_from_full(full, settings, tmp_path):
@@ -108,7 +108,7 @@ def test_combinations_without_a_meaning_are_refused(lora, full, settings, tmp_pa
 
     refused("--on-top needs a run", on_top=True)
     refused("was trained by full, and --method is lora", start=full.path)
-    refused("--on-top of a lora run is not there yet", start=lora.path, on_top=True)
+    refused("nothing stays frozen below it", start=lora.path, on_top=True, method="full")
     refused("there is no folder", start=tmp_path / "nowhere")
 
 
@@ -124,12 +124,12 @@ def test_an_adapter_on_another_base_is_refused_and_both_are_named(lora, settings
     assert lora.record.base.fingerprint in str(caught.value)
     assert find_base(str(other)).fingerprint in str(caught.value)
     with pytest.raises(UserError, match="was trained on another base"):
-        evaluate(lora, "snli", base=str(other), resources=_resources(settings))
+        evaluate(lora, "snli", settings={**_resources(settings), "base": str(other)})
 
 
 def test_a_moved_base_is_the_same_base(lora, settings, tmp_path, base):
     shutil.copytree(base, tmp_path / "moved")
-    found = evaluate(lora, "snli", base=str(tmp_path / "moved"), resources=_resources(settings))
+    found = evaluate(lora, "snli", settings={**_resources(settings), "base": str(tmp_path / "moved")})
     assert found[0].metrics["languages"]["en"]["n"] > 0
 
 

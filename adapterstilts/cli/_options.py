@@ -12,6 +12,7 @@ from adapterstilts.config.resolve import parse_assignments
 from adapterstilts.errors import UserError
 
 if TYPE_CHECKING:
+    from adapterstilts.compose.composition import Composition
     from adapterstilts.store.run import Run
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,6 +35,8 @@ _SHORTHANDS = {
     "seed": "seed",
     "max_steps": "train.max_steps",
     "limit_train": "data.limit_train",
+    "select_on": "data.select_on",
+    "reuse_head": "reuse_head",
 }
 
 _training = (
@@ -47,6 +50,8 @@ _training = (
     click.option("--seed", metavar="N", help="Decides order, first weights and dropout.  [default: 0]"),
     click.option("--max-steps", metavar="N", help="Stop after N optimiser steps."),
     click.option("--limit-train", metavar="N", help="Train on N rows, drawn with the seed."),
+    click.option("--select-on", metavar="dev|xtreme", help="Rows that choose the checkpoint (tydiqa).  [default: dev]"),
+    click.option("--reuse-head", metavar="TASK", help="Start the head from this task's in --from.  [default: fresh]"),
     device,
     precision,
     click.option(
@@ -88,8 +93,25 @@ def _summary(run: Run) -> str:
     return (
         f"best at step {best['step']} of {best['steps']}: {best['score']:.2f} on English dev; "
         f"trained {trained} parameters in {cost.train_s:.0f} s\n"
-        f"next: adapterstilts evaluate {run.path} --task {' --task '.join(run.heads)}"
+        f"next: adapterstilts evaluate {run.path} --task {' --task '.join(run.record.config['tasks'])}"
     )
+
+
+def print_composition(made: Composition, as_json: bool) -> None:
+    """Print a composition: its checks on stderr and its folder, or the certificate as JSON."""
+    if as_json:
+        click.echo(json.dumps(made.certificate, indent=2, ensure_ascii=False))
+        return
+    for name, one in made.certificate["checks"].items():
+        click.echo(f"checked {name}: {one['largest']:.2g} at most (allowed: {one['allowed']:.0e})", err=True)
+    if "truncation" in made.certificate:
+        lost = made.certificate["truncation"]
+        click.echo(
+            f"lost by rank {made.certificate['rank']}: {lost['whole']:.2%} (worst layer {lost['largest']:.2%})",
+            err=True,
+        )
+    click.echo(f"certificate: {made.path / 'certificate.md'}", err=True)
+    click.echo(str(made.path))
 
 
 def settings(options: dict[str, Any]) -> dict[str, Any]:

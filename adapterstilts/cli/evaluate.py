@@ -8,47 +8,79 @@ from typing import Any
 import click
 
 from adapterstilts.cli import _options
+from adapterstilts.errors import UserError
 
 
 @click.command(short_help="Score a run in all languages of a task.")
-@click.argument("run")
+@click.argument("run", required=False)
 @click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated.")
 @click.option("--languages", default="all", show_default=True, metavar="all|xx,yy", help="Languages to score.")
 @click.option("--split", type=click.Choice(["dev", "test"]), default="test", show_default=True)
-@click.option("--base", metavar="ID|DIR", help="Where the run's base lies now.  [default: where it was]")
+@click.option("--head", metavar="TASK", help="Answer with the head of this task.  [default: the task's own]")
+@click.option("--layer", metavar="N|sweep", help="Retrieval: the layer to read, or all.  [default: XTREME's]")
+@click.option("--base", metavar="ID|DIR", help="Where the run's base lies now; or, without RUN, the base to score.")
+@click.option("--out", metavar="DIR", help="Without RUN: where the base's scores go.")
 @_options.mirror
 @_options.device
 @_options.precision
 @_options.as_json
-def evaluate(run: str, task: tuple[str, ...], languages: str, as_json: bool, **options: Any) -> None:
+def evaluate(run: str | None, task: tuple[str, ...], languages: str, as_json: bool, **options: Any) -> None:
     """Score a finished RUN in all languages of a task, zero-shot where it never saw them.
 
     Predictions are written first and scored second; an interrupted command keeps the languages it has
-    finished.
+    finished. Without RUN, an untrained base is scored on a task that needs no head.
 
     \b
     Examples:
       adapterstilts evaluate runs/udpos --task udpos
       adapterstilts evaluate runs/xnli --task xnli --languages sw,ur --split dev --json
+      adapterstilts evaluate runs/cosmos_qa --task xcopa --head cosmos_qa
+      adapterstilts evaluate --base FacebookAI/xlm-roberta-large --out runs/base --task tatoeba --layer sweep
     """
-    from adapterstilts.config.resolve import read_resources
-    from adapterstilts.evaluation.command import evaluate as score
-    from adapterstilts.report.scores import score_table
+    from adapterstilts.report.scores import score_tables
     from adapterstilts.report.tables import show
 
-    found = score(
-        run,
-        task,
-        languages=None if languages == "all" else [word.strip() for word in languages.split(",")],
-        split=options["split"],
-        base=options["base"],
-        precision=options["precision"],
-        resources=read_resources({key: options[key] for key in ("mirror", "device")}),
-    )
+    asked = {
+        "languages": None if languages == "all" else [word.strip() for word in languages.split(",")],
+        "split": options["split"],
+        "layer": _layer(options["layer"]),
+    }
+    settings = _options.settings(options)
+    found = _score_run(run, task, asked, settings, options) if run else _score_base(task, asked, settings, options)
     if as_json:
         click.echo(json.dumps([evaluation.metrics for evaluation in found], indent=2, ensure_ascii=False))
     else:
-        show([score_table(evaluation) for evaluation in found])
+        show(score_tables(found))
+
+
+def _score_run(
+    run: str, task: tuple[str, ...], asked: dict[str, Any], settings: dict[str, Any], options: dict[str, Any]
+) -> Any:
+    from adapterstilts.evaluation.command import evaluate as score
+
+    if options["out"]:
+        raise UserError("--out is for an untrained base; a run's scores lie in its own folder", fix="leave --out out")
+    return score(run, task, head=options["head"], settings={**settings, "base": options["base"]}, **asked)
+
+
+def _score_base(task: tuple[str, ...], asked: dict[str, Any], settings: dict[str, Any], options: dict[str, Any]) -> Any:
+    from adapterstilts.evaluation.command import evaluate_base
+
+    if not options["base"] or not options["out"]:
+        raise UserError(
+            "there is no run to score", fix="give RUN; or, for an untrained base, --base ID|DIR and --out DIR"
+        )
+    if options["head"]:
+        raise UserError("--head is for a run; an untrained base has none", fix="leave --head out")
+    return evaluate_base(options["base"], task, out=options["out"], settings=settings, **asked)
+
+
+def _layer(word: str | None) -> int | str | None:
+    if word is None or word == "sweep":
+        return word
+    if not word.isdecimal():
+        raise UserError(f"--layer {word!r} is no layer", fix="give a number, counted from 0 (embeddings), or sweep")
+    return int(word)
 
 
 COMMAND = evaluate

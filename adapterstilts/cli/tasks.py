@@ -30,8 +30,8 @@ def tasks(context: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(task) for task in entries], indent=2, ensure_ascii=False))
         return
-    rows = [[t.name, t.category, t.format, t.metric, str(len(t.languages)), ", ".join(t.roles)] for t in entries]
-    show([Table("tasks", ["task", "category", "format", "metric", "languages", "usable as"], rows, words=True)])
+    rows = [[t.name, t.category, t.format, t.metric, str(len(t.languages)), _use(t.roles)] for t in entries]
+    show([Table("tasks", ["task", "category", "format", "metric", "languages", "as"], rows, words=True)])
 
 
 @tasks.command()
@@ -54,12 +54,9 @@ def show(name: str, as_json: bool) -> None:
     from adapterstilts.report.tables import Table
     from adapterstilts.report.tables import show as print_tables
 
-    facts |= {
-        "configs": ", ".join(f"{k}: {v}" for k, v in task.configs.items()),
-        "labels": ", ".join(task.labels),
-    }
-    facts |= {part: ", ".join(f"{k}: {v}" for k, v in facts[part].items()) for part in ("splits", "columns")}
-    facts |= {"roles": ", ".join(task.roles), "rows": "; ".join(_counts(k, v) for k, v in task.rows.items())}
+    flat = {key: ", ".join(f"{k}: {v}" for k, v in value.items()) for key, value in facts.items() if _is_flat(value)}
+    listed = {key: ", ".join(value) for key, value in facts.items() if isinstance(value, tuple)}
+    facts |= flat | listed | {"rows": "; ".join(_counts(k, v) for k, v in task.rows.items())}
     print_tables(
         [
             Table(
@@ -70,6 +67,14 @@ def show(name: str, as_json: bool) -> None:
             )
         ]
     )
+
+
+def _use(roles: tuple[str, ...]) -> str:
+    return roles[0] if len(roles) == 1 else "both"
+
+
+def _is_flat(value: object) -> bool:
+    return isinstance(value, dict) and not any(isinstance(inner, dict) for inner in value.values())
 
 
 def _counts(language: str, splits: object) -> str:

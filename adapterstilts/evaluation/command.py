@@ -1,33 +1,30 @@
-"""`evaluate`: a trained run on a task's languages, zero-shot where it never saw them."""
+"""`evaluate`: a run, or an untrained base, on a task's languages; zero-shot where it never saw them."""
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from adapterstilts.config.schema import Precision, ResourceSettings
-from adapterstilts.console import log, progress
-from adapterstilts.data.cache import Encoded, encode_rows
-from adapterstilts.data.source import Rows, load_languages
-from adapterstilts.evaluation.files import read_question, score_folder, write_predictions
-from adapterstilts.evaluation.load import Loaded, load_run
-from adapterstilts.evaluation.predict import gold_values, predict
-from adapterstilts.interrupt import StopRequest, listening
+from adapterstilts.base import find_base
+from adapterstilts.config.identity import fingerprint
+from adapterstilts.config.resolve import read_settings
+from adapterstilts.config.schema import DataSettings, EvaluationSettings
+from adapterstilts.data.rows import Rows
+from adapterstilts.data.source import load_languages
+from adapterstilts.errors import UserError
+from adapterstilts.evaluation.answers import Evaluation, Session, answer_task
+from adapterstilts.evaluation.heads import SavedHead, head_for
+from adapterstilts.evaluation.load import load_run
+from adapterstilts.evaluation.retrieval import Layer, choose_layers
+from adapterstilts.formats import formats
+from adapterstilts.interrupt import listening
 from adapterstilts.model import Runtime, choose_runtime
-from adapterstilts.store.atomic import remove_leftovers
-from adapterstilts.store.places import inside, locked
-from adapterstilts.store.run import Run, read_run
+from adapterstilts.store.atomic import write_json
+from adapterstilts.store.places import locked
+from adapterstilts.store.run import Base, Run, RunRecord, nothing_trained, read_run
 from adapterstilts.tasks import Split, Task, tasks
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One task's scores: the folder they lie in, and the content of its metrics.json."""
-
-    path: Path
-    metrics: Mapping[str, Any]
 
 
 def evaluate(
@@ -36,55 +33,116 @@ def evaluate(
     *,
     languages: Sequence[str] | None = None,
     split: Split = "test",
-    base: str | None = None,
-    precision: Precision | None = None,
-    resources: ResourceSettings | None = None,
+    head: str | None = None,
+    layer: Layer = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[Evaluation]:
     """Predict and score tasks in several languages with a finished run, into its `eval/` folder.
 
-    `languages`: None means all that have the split here. `base`: another place of the run's own base; None
-    means where it was. `precision`: None means the run's own. Languages that an earlier, interrupted
-    command has finished are kept. Scores are percentages; averages are plain means over languages, as in
-    XTREME. Raises UserError for bad input, Interrupted after a signal.
+    `languages`: None means all that have the split here. `head`: the task whose head answers; None means the
+    task's own, or the one that it learns from. `layer`: of retrieval, the layer to read or "sweep"; None means
+    XTREME's. `settings`: `precision` (None: the run's own), `base` (another place of the run's own base) and
+    `resources.*`, dotted as `--set` takes them. Languages that an earlier, interrupted command has finished
+    are kept. Scores are percentages; averages are plain means over languages, as in XTREME. Raises UserError
+    for bad input, Interrupted after a signal.
     """
     run = run if isinstance(run, Run) else read_run(run)
+    return _score(_prepare(run, task, languages, split, head, layer, settings or {}))
+
+
+def evaluate_base(
+    base: str,
+    task: str | Sequence[str],
+    *,
+    out: str | Path,
+    languages: Sequence[str] | None = None,
+    split: Split = "test",
+    layer: Layer = None,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Evaluation]:
+    """Score an untrained base on tasks that need no head (retrieval), into `out`, a folder like a run's.
+
+    So `compare` lays it beside trained runs. The other arguments are those of `evaluate`.
+    """
     names = [task] if isinstance(task, str) else list(task)
-    wanted = precision or run.record.config["precision"]
-    resources = resources or ResourceSettings()
-    runtime = choose_runtime(resources, wanted)
-    asked = {name: load_languages(tasks.get(name), languages, split, resources.mirror) for name in names}
-    loaded = load_run(run, names, runtime, base)
-    with locked(run.path), listening() as stop:
-        return [_one_task(loaded, tasks.get(name), rows, runtime, stop) for name, rows in asked.items()]
+    for one in map(tasks.get, names):
+        if _has_head(one):
+            raise UserError(
+                f"task {one.name} needs a trained head, and a base has none",
+                fix=f"train one: adapterstilts train-target --task {one.name} --base {base} --out DIR",
+            )
+    wanted = read_settings(EvaluationSettings, settings or {})
+    run = _base_run(base, Path(out), choose_runtime(wanted.resources, wanted.precision or "auto"))
+    prepared = _prepare(run, names, languages, split, None, layer, settings or {})
+    write_json(run.path / "run.json", run.record.model_dump(mode="json"))
+    return _score(prepared)
 
 
-def _one_task(loaded: Loaded, task: Task, many: list[Rows], runtime: Runtime, stop: StopRequest) -> Evaluation:
-    split = many[0].split
-    folder = inside(loaded.run.path / "eval", f"{task.name}-{split}")
-    (folder / "predictions").mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder / "predictions")
-    model = {
-        "run": loaded.run.record.fingerprint,
-        "precision": runtime.precision,
-        "max_length": loaded.run.record.config["data"]["max_length"],
-    }
-    with progress(f"{task.name} {split}", sum(map(len, many))) as bar:
-        for rows in many:
-            bar.note(rows.language)
-            file = inside(folder / "predictions", f"{rows.language}.parquet")
-            question = {**model, "rows": rows.origin()}
-            if read_question(file) == question:
-                log(f"evaluate: {task.name} {rows.language}: kept from an earlier command")
-            else:
-                encoded = encode_rows(rows, loaded.tokenizer, model["max_length"])
-                predictions = predict(loaded.model, encoded, loaded.labels[task.name], runtime, stop)
-                write_predictions(file, _ids(encoded), gold_values(encoded), predictions, question)
-            bar.advance(len(rows))
-    return Evaluation(folder, score_folder(folder, task, split, model))
+class _Prepared(NamedTuple):
+    """An evaluation before its first answer: all questions asked, nothing written."""
+
+    session: Session
+    rows: Sequence[list[Rows]]
+    heads: Mapping[str, SavedHead]
 
 
-def _ids(encoded: Encoded) -> list[str]:
-    table = encoded.rows.table
-    if "id" in table.column_names:
-        return [str(name) for name in table["id"]]
-    return [str(row) for row in range(len(table))]
+def _prepare(
+    run: Run,
+    task: str | Sequence[str],
+    languages: Sequence[str] | None,
+    split: Split,
+    head: str | None,
+    layer: Layer,
+    settings: Mapping[str, Any],
+) -> _Prepared:
+    wanted = read_settings(EvaluationSettings, settings)
+    declared = [tasks.get(name) for name in ([task] if isinstance(task, str) else task)]
+    must_suit(declared, head, layer)
+    heads = {one.name: head_for(run, one, head) for one in declared if _has_head(one)}
+    runtime = choose_runtime(wanted.resources, wanted.precision or run.record.config["precision"])
+    rows = [load_languages(one, languages, split, wanted.resources.mirror) for one in declared]
+    loaded = load_run(run, runtime, wanted.base)
+    layers = choose_layers(loaded.model.encoder, layer)
+    return _Prepared(Session(loaded, runtime, layers), rows, heads)
+
+
+def _score(prepared: _Prepared) -> list[Evaluation]:
+    session, many, heads = prepared
+    with locked(session.loaded.run.path), listening() as stop:
+        return [one for rows in many for one in answer_task(session, rows, heads.get(rows[0].task.name), stop)]
+
+
+def must_suit(declared: Sequence[Task], head: str | None, layer: Layer) -> None:
+    """Raise UserError for options that mean nothing to any of the tasks."""
+    names = ", ".join(task.name for task in declared)
+    if layer is not None and all(_has_head(task) for task in declared):
+        raise UserError(f"--layer is for retrieval; {names}: answered by a head on the last layer", fix="leave it out")
+    if head and not any(_has_head(task) for task in declared):
+        raise UserError(f"--head means nothing to {names}: answered by the encoder's states alone", fix="leave it out")
+
+
+def _has_head(task: Task) -> bool:
+    return hasattr(formats.get(task.format), "head")
+
+
+def _base_run(base: str, out: Path, runtime: Runtime) -> Run:
+    """Return the folder `out` as the record of an untrained base; another one's is refused."""
+    files = find_base(base)
+    identity = fingerprint({"phase": "base", "base": files.fingerprint})
+    if (out / "run.json").is_file():
+        run = read_run(out)
+        if run.record.fingerprint != identity:
+            raise UserError(
+                f"{out} holds something else ({run.phase}, {run.record.base.name})", fix="choose another --out"
+            )
+        return run
+    if out.is_dir() and any(path.name not in {".lock", "eval"} for path in out.iterdir()):
+        raise UserError(f"{out} is not empty and holds no scores of a base", fix="choose another --out")
+    config = {"phase": "base", "tasks": [], "method": {"name": "none"}, "base": files.name,
+              "precision": runtime.precision, "data": DataSettings().model_dump(mode="json")}  # fmt: skip
+    packages = {name: importlib.metadata.version(name) for name in ("adapterstilts", "torch", "transformers")}
+    record = RunRecord(
+        status="done", fingerprint=identity, config=config, parents=[], data={}, packages=packages, seed=0,
+        base=Base(name=files.name, fingerprint=files.fingerprint), best={}, **nothing_trained(),
+    )  # fmt: skip
+    return Run(out, record)

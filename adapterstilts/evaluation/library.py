@@ -14,7 +14,8 @@ from adapterstilts.tasks import tasks
 def as_evaluate_metric(task: str) -> Any:
     """Return an `evaluate.Metric` whose `compute(predictions=, references=)` gives the task's scores.
 
-    Predictions and references are label names: one a row, or for tagging a list a row. Percentages.
+    Predictions and references are label names or texts, one a row; for tagging both are a list a row, for spans
+    the references are (all right answers). Percentages.
     """
     import datasets
     import evaluate
@@ -22,11 +23,11 @@ def as_evaluate_metric(task: str) -> Any:
     declared = tasks.get(task)
     metric = metrics.get(declared.metric)
     name = datasets.Value("string")
-    row = datasets.Sequence(name) if declared.format == "tagging" else name
+    prediction, gold = (datasets.Sequence(name) if side in metric.lists else name for side in ("prediction", "gold"))
 
     class TaskMetric(evaluate.Metric):  # type: ignore[misc]
         def _info(self) -> Any:
-            features = datasets.Features({"predictions": row, "references": row})
+            features = datasets.Features({"predictions": prediction, "references": gold})
             about = f"adapterstilts, task {task}, metric {declared.metric} version {metric.version}"
             return evaluate.MetricInfo(description=about, citation=declared.source, features=features)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.files import read_metrics
@@ -44,19 +44,24 @@ class Comparison:
 
     def tables(self) -> list[Table]:
         """Return a table of scores for each task, and one of costs."""
-        rows = self.scores.to_dict("records")
-        tasks = dict.fromkeys((str(row["task"]), str(row["split"])) for row in rows)
-        return [*(self._score_table(task, split, rows) for task, split in tasks), self._cost_table()]
+        groups: dict[tuple[str, str], list[dict[Hashable, Any]]] = {}
+        for row in self.scores.to_dict("records"):
+            groups.setdefault((str(row["task"]), str(row["split"])), []).append(row)
+        return [*(self._score_table(f"{task} {split}", rows) for (task, split), rows in groups.items()),
+                self._cost_table()]  # fmt: skip
 
-    def _score_table(self, task: str, split: str, rows: list[dict[Hashable, Any]]) -> Table:
-        these = [row for row in rows if (row["task"], row["split"]) == (task, split)]
+    def _score_table(self, name: str, rows: list[dict[Hashable, Any]]) -> Table:
+        """Return scores by language; of several layers, their averages by layer."""
+        layers = {str(row["layer"]) for row in rows if row["layer"] is not None}
         cells: dict[str, dict[str, str]] = {}
-        for row in these:
-            if row["metric"] == row["main"] or row["language"] == AVERAGE:
-                line = cells.setdefault(f"{row['language']} {row['metric']}", {})
+        for row in rows:
+            is_average, is_main = row["language"] == AVERAGE, row["metric"] == row["main"]
+            if (is_main and (is_average or len(layers) < 2)) or (is_average and not layers):
+                place = f"layer {row['layer']}, " if layers else ""
+                line = cells.setdefault(f"{place}{row['language']} {row['metric']}", {})
                 line[row["run"]] = _cell(row["score"], row["difference"])
-        languages = {row["language"] for row in these} - {AVERAGE}
-        title = f"{task} {split}: {these[0]['main']} in {len(languages)} languages, difference to {self.baseline}"
+        languages = {row["language"] for row in rows} - {AVERAGE}
+        title = f"{name}: {rows[0]['main']} in {len(languages)} languages, difference to {self.baseline}"
         lines = [[name, *(line.get(run, "-") for run in self.names)] for name, line in cells.items()]
         return Table(title, ["", *self.names], lines, self.notes)
 
@@ -82,7 +87,7 @@ def compare(runs: Sequence[Run | str | Path], *, baseline: Run | str | Path | No
     scores: list[dict[str, Any]] = []
     notes: list[str] = []
     for task in sorted({task for many in evaluated.values() for task, _ in many}):
-        shared = {name: {split: m for (t, split), m in many.items() if t == task} for name, many in evaluated.items()}
+        shared = {name: {part: m for (t, part), m in many.items() if t == task} for name, many in evaluated.items()}
         scores += _compare_task(task, {name: many for name, many in shared.items() if many}, first, notes)
     import pandas as pd
 
@@ -91,20 +96,22 @@ def compare(runs: Sequence[Run | str | Path], *, baseline: Run | str | Path | No
 
 
 def _compare_task(
-    task: str, runs: dict[str, dict[str, dict[str, Any]]], baseline: str, notes: list[str]
+    task: str, runs: dict[str, dict[Part, dict[str, Any]]], baseline: str, notes: list[str]
 ) -> list[dict[str, Any]]:
-    splits = sorted(set.intersection(*(set(many) for many in runs.values())))
-    if not splits:
-        places = "; ".join(f"{name}: {', '.join(many)}" for name, many in runs.items())
+    parts = sorted(
+        set.intersection(*(set(many) for many in runs.values())), key=lambda part: (part.split, part.layer or 0)
+    )
+    if not parts:
+        places = "; ".join(f"{name}: {', '.join(map(str, many))}" for name, many in runs.items())
         raise UserError(
-            f"the runs were scored on different splits of {task}",
+            f"the runs were scored on different splits or layers of {task}",
             where=places,
-            fix="evaluate all on one --split",
+            fix="evaluate all on one --split (and --layer)",
         )
     rows = []
-    for split in splits:
-        metrics = {name: many[split] for name, many in runs.items()}
-        common = _common_languages(task, split, metrics, notes)
+    for part in parts:
+        metrics = {name: many[part] for name, many in runs.items()}
+        common = _common_languages(f"{task} {part}", metrics, notes)
         main = next(iter(metrics.values()))["metric"]["main"]
         reference = _by_language(metrics[baseline], common) if baseline in metrics else {}
         for name, found in metrics.items():
@@ -112,8 +119,9 @@ def _compare_task(
                 for metric, score in values.items():
                     before = reference.get(language, {}).get(metric)
                     difference = None if before is None or name == baseline else score - before
-                    rows.append({"run": name, "task": task, "split": split, "language": language, "metric": metric,
-                                 "main": main, "score": score, "difference": difference})  # fmt: skip
+                    rows.append({"run": name, "task": task, "split": part.split, "layer": part.layer,
+                                 "language": language, "metric": metric, "main": main, "score": score,
+                                 "difference": difference})  # fmt: skip
     return rows
 
 
@@ -124,13 +132,13 @@ def _by_language(metrics: dict[str, Any], common: list[str]) -> dict[str, dict[s
     return {**languages, AVERAGE: average(languages)}
 
 
-def _common_languages(task: str, split: str, metrics: dict[str, dict[str, Any]], notes: list[str]) -> list[str]:
+def _common_languages(label: str, metrics: dict[str, dict[str, Any]], notes: list[str]) -> list[str]:
     """Return the languages that all runs were scored on, once their rows and metric are the same."""
     (first, one), *others = metrics.items()
     for name, other in others:
         if other["metric"] != one["metric"]:
             raise UserError(
-                f"{first} and {name} were scored on {task} by other metric versions",
+                f"{first} and {name} were scored on {label} by other metric versions",
                 where=f"{one['metric']} and {other['metric']}",
                 fix="evaluate both again",
             )
@@ -138,20 +146,33 @@ def _common_languages(task: str, split: str, metrics: dict[str, dict[str, Any]],
         differ = sorted(language for language in both if one["rows"][language] != other["rows"][language])
         if differ:
             raise UserError(
-                f"{first} and {name} were scored on other rows of {task} {split} ({', '.join(differ)})",
+                f"{first} and {name} were scored on other rows of {label} ({', '.join(differ)})",
                 where=f"{one['data'][differ[0]]['revision']} and {other['data'][differ[0]]['revision']}",
                 fix="evaluate both again on the same data",
             )
     common = sorted(set.intersection(*(set(found["languages"]) for found in metrics.values())))
     if not common:
-        raise UserError(f"the runs share no language of {task} {split}", fix="evaluate all on the same --languages")
+        raise UserError(f"the runs share no language of {label}", fix="evaluate all on the same --languages")
     partly = sorted({language for found in metrics.values() for language in found["languages"]} - set(common))
     if partly:
-        notes.append(f"{task} {split}: left out, not scored for every run: {', '.join(partly)}")
+        notes.append(f"{label}: left out, not scored for every run: {', '.join(partly)}")
     absent = sorted(set.intersection(*(set(found["missing_languages"]) for found in metrics.values())))
     if absent:
-        notes.append(f"{task} {split}: {len(absent)} of the task's languages are not scored; not the full average")
+        notes.append(f"{label}: {len(absent)} of the task's languages are not scored; not the full average")
+    notes += _ways(label, metrics)
     return common
+
+
+def _ways(label: str, metrics: dict[str, dict[str, Any]]) -> list[str]:
+    """Say which runs were answered by other tasks' heads, and which were chosen on the test rows."""
+    heads = {name: found["head"] for name, found in metrics.items() if "head" in found}
+    chosen = [name for name, found in metrics.items() if found.get("select_on") == "xtreme"]
+    notes = []
+    if len(set(heads.values())) > 1:
+        notes.append(f"{label}: other heads answer: {', '.join(f'{name}: {head}' for name, head in heads.items())}")
+    if chosen:
+        notes.append(f"{label}: checkpoints chosen on XTREME's English test rows: {', '.join(chosen)}")
+    return notes
 
 
 def _marks(runs: dict[str, Run], baseline: str) -> list[str]:
@@ -190,7 +211,17 @@ def _costs(runs: dict[str, Run]) -> list[dict[str, Any]]:
     return rows
 
 
-def _metrics(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
+class Part(NamedTuple):
+    """One evaluation of a task: its split, and of retrieval its layer."""
+
+    split: str
+    layer: int | None
+
+    def __str__(self) -> str:
+        return self.split if self.layer is None else f"{self.split} layer {self.layer}"
+
+
+def _metrics(run: Run) -> dict[tuple[str, Part], dict[str, Any]]:
     folders = sorted(file.parent for file in (run.path / "eval").glob("*/metrics.json"))
     if not folders:
         raise UserError(
@@ -198,7 +229,7 @@ def _metrics(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
             fix=f"run: adapterstilts evaluate {run.path} --task {' --task '.join(run.heads)}",
         )
     found = [read_metrics(folder) for folder in folders]
-    return {(metrics["task"], metrics["split"]): metrics for metrics in found}
+    return {(metrics["task"], Part(metrics["split"], metrics.get("layer"))): metrics for metrics in found}
 
 
 def _distinct(runs: Sequence[Run]) -> dict[str, Run]:

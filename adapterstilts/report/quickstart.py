@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterstilts.config.schema import ResourceSettings
 from adapterstilts.console import log
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate
@@ -62,7 +61,7 @@ def quickstart(out: str | Path = "runs/quickstart") -> Comparison:
     log("generated rows and an encoder of random weights: this shows the machinery, its scores mean nothing")
     targets = list(_runs(folder, mirror, base))
     for run in targets:
-        evaluate(run, TARGET, resources=ResourceSettings(mirror=str(mirror)))
+        evaluate(run, TARGET, settings={"resources.mirror": str(mirror)})
     return compare(targets)
 
 

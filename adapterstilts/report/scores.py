@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from adapterstilts.evaluation.command import Evaluation
+from collections.abc import Sequence
+
+from adapterstilts.evaluation.answers import Evaluation
 from adapterstilts.report.tables import Table
+
+
+def score_tables(evaluations: Sequence[Evaluation]) -> list[Table]:
+    """Return a table an evaluation; of a sweep over layers, one table with a row a layer instead."""
+    swept = [one for one in evaluations if "layer" in one.metrics]
+    names = [one.metrics["task"] for one in swept]
+    alone = [one for one in evaluations if one not in swept or names.count(one.metrics["task"]) == 1]
+    sweeps = [[one for one in swept if one.metrics["task"] == name] for name in dict.fromkeys(names)]
+    return [*map(score_table, alone), *(_sweep_table(many) for many in sweeps if len(many) > 1)]
 
 
 def score_table(evaluation: Evaluation) -> Table:
@@ -15,8 +26,35 @@ def score_table(evaluation: Evaluation) -> Table:
         for language, scores in metrics["languages"].items()
     ]
     rows.append(["average", *(f"{metrics['average'][name]:.2f}" for name in names), ""])
-    missing = metrics["missing_languages"]
-    notes = [f"predictions and scores: {evaluation.path}"]
-    if missing:
-        notes.insert(0, f"not scored, so this is not the task's full average: {' '.join(missing)}")
-    return Table(f"{metrics['task']} {metrics['split']} (percent)", ["language", *names, "rows"], rows, notes)
+    layer = f", layer {metrics['layer']}" if "layer" in metrics else ""
+    return Table(
+        f"{metrics['task']} {metrics['split']}{layer} (percent)", ["language", *names, "rows"], rows, _notes(evaluation)
+    )
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    metrics = evaluation.metrics
+    missing, head = metrics["missing_languages"], metrics.get("head", metrics["task"])
+    notes = [f"not scored, so this is not the task's full average: {' '.join(missing)}"] if missing else []
+    if head != metrics["task"]:
+        notes.append(f"answered by the head for {head}")
+    if metrics["select_on"] == "xtreme":
+        notes.append("the checkpoint was chosen on XTREME's English test rows")
+    return [*notes, f"predictions and scores: {evaluation.path}"]
+
+
+def _sweep_table(many: Sequence[Evaluation]) -> Table:
+    """Return the main score by layer and language."""
+    first = many[0].metrics
+    main, languages = first["metric"]["main"], list(first["languages"])
+    rows = [
+        [
+            str(one.metrics["layer"]),
+            *(f"{one.metrics['languages'][language][main]:.2f}" for language in languages),
+            f"{one.metrics['average'][main]:.2f}",
+        ]
+        for one in many
+    ]
+    notes = [*_notes(many[0])[:-1], f"predictions and scores: {many[0].path.parent}"]
+    title = f"{first['task']} {first['split']}, {main} by layer (percent)"
+    return Table(title, ["layer", *languages, "average"], rows, notes)

@@ -33,9 +33,10 @@ def show(tables: Sequence[Table]) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
+    console = Console(markup=False)  # brackets in a formula or a path are text
     for table in tables:
-        picture = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+        console.print(f"\n{table.title}", style="bold", highlight=False)  # as a title of its own it would wrap
+        picture = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for index, heading in enumerate(table.headings):
             picture.add_column(heading, justify="right" if index and not table.words else "left", overflow="fold")
         for row in table.rows:

@@ -12,14 +12,17 @@ from typing import Any
 from adapterstilts.config.identity import derive_seed, fingerprint
 from adapterstilts.config.schema import Phase
 from adapterstilts.console import log
+from adapterstilts.formats import learnable
 from adapterstilts.interrupt import listening
 from adapterstilts.methods import methods
+from adapterstilts.methods._stack import parameters_of
 from adapterstilts.model import Randomness, TransferModel, hold_frozen_in_bf16, seeded
 from adapterstilts.store.atomic import write_json
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Run
+from adapterstilts.tasks import Task
 from adapterstilts.train import checkpoint, cost, loop
-from adapterstilts.train.member import Member
+from adapterstilts.train.member import Member, Place
 from adapterstilts.train.plan import Given, Plan, finished_run, known_revisions, make_plan
 from adapterstilts.train.record import finish
 
@@ -56,7 +59,8 @@ def train_target(
 ) -> Run:
     """Train a target task on its English rows, usually from an intermediate run, and return the run.
 
-    The arguments are those of `train_intermediate`. Heads are fresh.
+    The arguments are those of `train_intermediate`. The head is fresh, unless the setting `reuse_head` names a
+    task of `start` whose head has the same labels.
     """
     return _train("target", task, out, Given(method, base, start, on_top, settings or {}))
 
@@ -68,7 +72,7 @@ def _train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Give
     if finished:
         log(f"already done: {folder}")
         return finished
-    log(plan.start.sentence())
+    log(plan.start.sentence(f"heads that begin as the one for {plan.head.name}" if plan.head else "fresh heads"))
     cost.forget_peak_memory()
     member = make_member(plan, folder)
     with locked(folder), listening() as stop:
@@ -86,12 +90,19 @@ def make_member(plan: Plan, folder: Path) -> Member:
     name = f"at_{identity[:8]}"
     method = methods.get(config.method.name)
     with seeded(derive_seed(config.seed, "adapter")):
-        encoder = plan.start.encoder(plan.base, config.method, name)
+        encoder, below = plan.start.encoder(plan.base, config.method, name)
     if plan.runtime.precision == "bf16" and method.frozen_base:
-        hold_frozen_in_bf16(encoder, method.parameters(encoder, name).values())
+        hold_frozen_in_bf16(encoder, parameters_of(encoder, config.method.name, [*below, name]).values())
     model = TransferModel(encoder)
     for encoded in plan.train.values():
-        model.add_head(encoded.rows.task, config.seed)
+        _add_head(model, encoded.rows.task, plan)
     model.to(plan.runtime.device)
     randomness = Randomness(derive_seed(config.seed, "training"), plan.runtime.device)
-    return Member(name, folder, identity, config, method, model, plan.train, plan.dev, randomness)
+    return Member(Place(name, tuple(below), folder, identity), config, method, model, plan.train, plan.dev, randomness)
+
+
+def _add_head(model: TransferModel, task: Task, plan: Plan) -> None:
+    if plan.head:
+        plan.head.load(model, task.name)
+    else:
+        model.add_head(task.name, learnable(task), len(task.labels), plan.config.seed)

@@ -19,6 +19,7 @@ from adapterstilts.console import Bar, log, progress
 from adapterstilts.data.batches import Indices, passes
 from adapterstilts.errors import Interrupted, UserError
 from adapterstilts.evaluation.predict import gold_values, predict
+from adapterstilts.formats import Meaning, learnable
 from adapterstilts.interrupt import StopRequest
 from adapterstilts.metrics import metrics
 from adapterstilts.model import Runtime
@@ -79,7 +80,7 @@ def optimiser_step(member: Member, runtime: Runtime) -> StepResult:
     state, settings = member.progress, member.settings
     begun = time.perf_counter()
     task, indices = member.next_examples()
-    member.method.activate(member.model.encoder, member.name)
+    member.activate()
     loss = _backward(member, task, indices, runtime)
     norm = torch.nn.utils.clip_grad_norm_([p for _, p in member.used_by(task)], settings.max_grad_norm)
     loss_value, norm_value = torch.stack([loss, norm.to(loss.dtype)]).tolist()
@@ -99,23 +100,26 @@ def optimiser_step(member: Member, runtime: Runtime) -> StepResult:
 
 def _backward(member: Member, task: str, indices: Indices, runtime: Runtime) -> torch.Tensor:
     """Run the step's passes forward and backward; return the step's mean loss (a detached scalar)."""
-    encoded, state = member.train[task], member.progress
+    encoded, state, format = member.train[task], member.progress, learnable(member.train[task].rows.task)
     split = passes(encoded.lengths[indices], runtime.micro_batch_tokens, runtime.overhead_tokens)
     examples = [encoded.take(indices[positions]) for positions in split]
-    targets = max(1, sum(encoded.format.targets(some) for some in examples))
+    targets = max(1, sum(format.targets(some) for some in examples))
     total = torch.zeros((), device=runtime.device)
     member.model.train()
     with member.randomness.in_place():
         for some in examples:
-            batch = runtime.move(encoded.format.collate(some, encoded.pad_id))
+            batch = format.collate(some, encoded.pad_id)
+            state.tokens += int(
+                batch["attention_mask"].sum() if "attention_mask" in batch else batch["input_ids"].numel()
+            )
+            batch = runtime.move(batch)
             with runtime.autocast():
                 logits = member.model(task, batch)
-            loss = encoded.format.loss_sum(logits, batch) / targets
+            loss = format.loss_sum(logits, batch) / targets
             torch.autograd.backward(loss)
             total += loss.detach()
             state.padded_tokens += batch["input_ids"].numel()
             state.flops += member.size.training_flops(batch["input_ids"].shape)
-    state.tokens += int(encoded.lengths[indices].sum())
     return total
 
 
@@ -145,9 +149,10 @@ def _look(member: Member, runtime: Runtime, stop: StopRequest) -> None:
 
 def _dev_score(member: Member, task: str, runtime: Runtime, stop: StopRequest) -> float:
     encoded = member.dev[task]
-    member.method.activate(member.model.encoder, member.name)
-    predictions = predict(member.model, encoded, encoded.rows.task.labels, runtime, stop)
-    metric = metrics.get(encoded.rows.task.metric)
+    member.activate()
+    task_here = encoded.rows.task
+    predictions = predict(member.model, encoded, task, Meaning(task_here.labels, task_here.no_answer), runtime, stop)
+    metric = metrics.get(task_here.metric)
     return metric.score(gold_values(encoded), [p.value for p in predictions])[metric.main]
 
 

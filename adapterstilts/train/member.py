@@ -6,10 +6,12 @@ members over one encoder; nothing here knows how many there are.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,16 +27,24 @@ from adapterstilts.train.cost import encoder_size
 from adapterstilts.train.progress import Progress
 
 
+class Place(NamedTuple):
+    """Where a member stands: its module's name on the encoder, those below it, its run's folder and identity."""
+
+    name: str
+    below: tuple[str, ...]
+    folder: Path
+    identity: str
+
+
 @dataclass
 class Member:
     """One adapter in training. `train` and `dev` hold the tokenised rows of each task.
 
-    `parameters` is all that it trains, as `adapter.<name>` and `heads.<task>.<name>`.
+    `parameters` is all that it trains, as `adapter.<name>` and `heads.<task>.<name>`. `initialisation` is a
+    digest of the adapter's first weights, empty where every weight of the encoder is trained.
     """
 
-    name: str
-    folder: Path
-    identity: str
+    place: Place
     config: RunConfig[MethodSettings]
     method: Method
     model: TransferModel
@@ -54,12 +64,32 @@ class Member:
         self.look_every = self.settings.eval_every or min(1000, max(1, self.total_steps // 10))
         self.size = encoder_size(self.model.encoder, self.method.frozen_base)
         adapter = self.method.parameters(self.model.encoder, self.name)
+        self.initialisation = _digest(adapter) if self.method.frozen_base else ""
         heads = dict(self.model.heads.named_parameters())
         self.parameters: dict[str, torch.nn.Parameter] = {
             **{f"adapter.{key}": parameter for key, parameter in adapter.items()},
             **{f"heads.{key}": parameter for key, parameter in heads.items()},
         }
         self.optimiser = make_optimiser(self.parameters, self.settings)
+
+    @property
+    def name(self) -> str:
+        """The module's name on the encoder; generated, never a person's."""
+        return self.place.name
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.place.folder
+
+    @property
+    def identity(self) -> str:
+        """The fingerprint of all that decides the result."""
+        return self.place.identity
+
+    def activate(self) -> None:
+        """Let the encoder compute with this member's module, and with those below it."""
+        self.method.activate(self.model.encoder, [*self.place.below, self.name])
 
     def _steps_of_epochs(self) -> int:
         cap = self.settings.examples_cap or math.inf
@@ -90,6 +120,13 @@ class Member:
             raise ValueError(f"other tensors than the model's: {sorted(set(self.parameters) ^ set(weights))[:3]}")
         for key, parameter in self.parameters.items():
             parameter.copy_(weights[key])
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for key, tensor in sorted(tensors.items()):
+        total.update(key.encode() + tensor.detach().cpu().numpy().tobytes())
+    return total.hexdigest()[:16]
 
 
 def make_optimiser(parameters: Mapping[str, torch.nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:

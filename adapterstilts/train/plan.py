@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterstilts.base import BaseFiles, load_tokenizer, must_fit_positions
+from adapterstilts.base import BaseFiles, load_tokenizer, positions
 from adapterstilts.config.identity import derive_seed
 from adapterstilts.config.resolve import differences, resolve
 from adapterstilts.config.schema import MethodSettings, Phase, RunConfig
-from adapterstilts.data.cache import Encoded, encode_rows
-from adapterstilts.data.source import Rows, load_rows
+from adapterstilts.console import log_once
+from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
+from adapterstilts.data.rows import Rows
+from adapterstilts.data.source import load_rows
 from adapterstilts.errors import UserError
+from adapterstilts.evaluation.heads import SavedHead, read_head
+from adapterstilts.formats import learnable
 from adapterstilts.methods import methods
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
-from adapterstilts.tasks import Task, require
+from adapterstilts.tasks import Split, Task, require, tasks
 from adapterstilts.train.start import Start, find_start, must_fit
 
 
@@ -43,6 +47,7 @@ class Plan:
     runtime: Runtime
     train: dict[str, Encoded]
     dev: dict[str, Encoded]
+    head: SavedHead | None = None
 
     def resolved(self) -> dict[str, Any]:
         """Return what decides the result: all settings but resources, with digests in place of paths."""
@@ -62,20 +67,50 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
     What is quick to find out comes first, what is downloaded last. `revisions` pins the Hub commit of rows
     by `task-split`. Raises UserError for anything that cannot be.
     """
-    declared = [require(name, phase) for name in names]
+    declared = [_learned(require(name, phase)) for name in names]
     if len(set(names)) < len(names):
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
     start = find_start(given.method, str(given.start) if given.start else None, given.on_top)
     config, runtime = _settle(phase, names, start, given)
+    heads = [reusable_head(start.run, config.reuse_head, task) for task in declared]
     rows = [_load(task, config, revisions) for task in declared]
     base = start.find_base(given.base)
-    must_fit_positions(base, config.data.max_length)
-    tokenizer = load_tokenizer(base)
+    tokenizer, room = load_tokenizer(base), positions(base)
     train, dev = (
-        {one.task.name: encode_rows(one, tokenizer, config.data.max_length) for one in part}
+        {one.task.name: encode_rows(one, encoding_for(one.task, tokenizer, config.data, room)) for one in part}
         for part in zip(*rows, strict=True)
     )
-    return Plan(config.model_copy(update={"base": base.name}), start, base, runtime, train, dev)
+    return Plan(config.model_copy(update={"base": base.name}), start, base, runtime, train, dev, heads[0])
+
+
+def _learned(task: Task) -> Task:
+    """Return the task whose English rows and head serve `task`: itself, or the one that it learns from."""
+    learnable(task)
+    if "train" in task.splits:
+        return task
+    other = tasks.get(task.learns_from[0])
+    log_once(f"{task.name} has no train rows; it learns from {other.name}, whose head answers it")
+    return other
+
+
+def reusable_head(run: Run | None, name: str | None, task: Task) -> SavedHead | None:
+    """Return the head of the start that `task` is to begin with; None: a fresh one.
+
+    A UserError where there is none of that name, or where its outputs mean something else.
+    """
+    if name is None:
+        return None
+    if run is None:
+        raise UserError("--reuse-head needs a run to take the head from", fix="add --from RUN")
+    head = read_head(run, name)
+    if head.record.format != task.format or (not learnable(task).positional and head.record.labels != [*task.labels]):
+        raise UserError(
+            f"the head for {name} cannot start one for {task.name}: its outputs mean something else",
+            where=f"{name}: {head.record.format} {', '.join(head.record.labels)}; "
+            f"{task.name}: {task.format} {', '.join(task.labels)}",
+            fix="leave --reuse-head out for a fresh head",
+        )
+    return head
 
 
 def _settle(
@@ -85,7 +120,7 @@ def _settle(
     method = methods.get(given.method)
     fields = {
         "phase": phase, "tasks": tuple(names), "method": {**start.settings(), "name": given.method},
-        "start": str(given.start) if given.start else None, "on_top": given.on_top,
+        "start": str(given.start) if given.start else None, "on_top": start.on_top,
     }  # fmt: skip
     config: RunConfig[MethodSettings] = resolve(fields, given.settings, method.schema)
     must_fit(start, config.method)
@@ -96,10 +131,17 @@ def _settle(
 
 
 def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> tuple[Rows, Rows]:
-    """Return the English train rows and the first English dev rows of a task."""
+    """Return the English train rows of a task and the first English rows that choose the checkpoint."""
     mirror, seed = config.resources.mirror, derive_seed(config.seed, "limit_train")
-    train = load_rows(task, "en", "train", mirror, revisions.get(f"{task.name}-train"))
-    dev = load_rows(task, "en", "dev", mirror, revisions.get(f"{task.name}-dev"))
+    as_xtreme = config.data.select_on == "xtreme"
+    if as_xtreme and not task.held_out:
+        raise UserError(
+            f"data.select_on = 'xtreme': {task.name} has dev rows of its own, as in XTREME",
+            fix="leave --select-on out",
+        )
+    train = load_rows(task, "en", "train", mirror, revisions.get(f"{task.name}-train"), hold_out=not as_xtreme)
+    split: Split = "test" if as_xtreme else "dev"
+    dev = load_rows(task, "en", split, mirror, revisions.get(f"{task.name}-{split}"))
     return train.pick(config.data.limit_train, seed), dev.pick(config.train.eval_examples, None)
 
 

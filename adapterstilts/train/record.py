@@ -5,9 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 
-from adapterstilts.evaluation.load import save_head
+from adapterstilts.evaluation.heads import save_head
 from adapterstilts.store.atomic import flush_tree, write_json
-from adapterstilts.store.run import Base, Budget, Cost, Parent, Run, RunRecord, TrainableParams
+from adapterstilts.store.run import (
+    Base,
+    Budget,
+    Cost,
+    Module,
+    Parent,
+    Run,
+    RunRecord,
+    TrainableParams,
+    copy_modules,
+    write_stack,
+)
 from adapterstilts.train.member import Member
 from adapterstilts.train.plan import Plan
 
@@ -16,7 +27,7 @@ _PACKAGES = ("adapterstilts", "torch", "transformers", "peft", "datasets", "toke
 
 def finish(member: Member, plan: Plan) -> Run:
     """Write what was learned, then the record that makes the run a finished one, then drop checkpoints."""
-    adapter_bytes = member.method.save(member.model.encoder, member.name, member.folder, plan.base)
+    adapter_bytes = _save_modules(member, plan)
     for encoded in member.train.values():
         save_head(member.model, encoded.rows.task, member.folder / "heads")
     flush_tree(member.folder)
@@ -24,6 +35,18 @@ def finish(member: Member, plan: Plan) -> Run:
     write_json(member.folder / "run.json", record.model_dump(mode="json"))
     shutil.rmtree(member.folder / "checkpoints", ignore_errors=True)
     return Run(member.folder, record)
+
+
+def _save_modules(member: Member, plan: Plan) -> int:
+    """Write the trained module, above copies of those that it stands on; return the trained one's bytes."""
+    root, below = member.folder / member.method.folder, plan.start.below
+    folder = root / str(len(below)) if below else root
+    if below:
+        shutil.rmtree(root, ignore_errors=True)  # what a killed command has left
+        copy_modules(below, root)
+        sources = [str(plan.start.run.path.resolve()) if plan.start.run else ""] * len(below)
+        write_stack(root, [*below, Module(member.config.method.name, folder)], [*sources, str(member.folder.resolve())])
+    return member.method.save(member.model.encoder, member.name, folder, plan.base)
 
 
 def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
@@ -36,6 +59,7 @@ def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
         config=plan.config.model_dump(mode="json"),
         parents=[Parent(path=str(run.path.resolve()), fingerprint=run.record.fingerprint)] if run else [],
         base=Base(name=base.name, fingerprint=base.fingerprint),
+        initialisation=member.initialisation,
         data=plan.origins(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         seed=plan.config.seed,

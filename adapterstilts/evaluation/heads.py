@@ -1,0 +1,100 @@
+"""Heads on disk: weights, and beside them what the outputs mean."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pydantic import BaseModel, ValidationError
+from safetensors.torch import load_file, save_file
+
+from adapterstilts.errors import UserError, nearest
+from adapterstilts.formats import Learnable, Meaning, formats, learnable
+from adapterstilts.model import TransferModel
+from adapterstilts.store.atomic import write_json
+from adapterstilts.store.places import inside
+from adapterstilts.store.run import Run
+from adapterstilts.tasks import Task
+
+
+class HeadRecord(BaseModel):
+    """heads/<task>.json: what the head's outputs mean."""
+
+    task: str
+    task_version: int
+    format: str
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class SavedHead:
+    """A head in a run folder."""
+
+    run: Run
+    record: HeadRecord
+
+    @property
+    def name(self) -> str:
+        """The task that it was trained for."""
+        return self.record.task
+
+    def load(self, model: TransferModel, name: str) -> None:
+        """Put the head on a model, under `name`."""
+        file = inside(self.run.path / "heads", f"{self.name}.safetensors")
+        model.add_head(name, cast(Learnable, formats.get(self.record.format)), len(self.record.labels), seed=0)
+        model.heads[name].load_state_dict(load_file(file))
+
+
+def save_head(model: TransferModel, task: Task, folder: Path) -> None:
+    """Write one head's weights and what its outputs mean."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.heads[task.name].state_dict().items()}
+    save_file(state, inside(folder, f"{task.name}.safetensors"))
+    record = HeadRecord(task=task.name, task_version=task.version, format=task.format, labels=list(task.labels))
+    write_json(inside(folder, f"{task.name}.json"), record.model_dump())
+
+
+def read_head(run: Run, name: str) -> SavedHead:
+    """Return the head that a run has for task `name`; a UserError names the heads there are."""
+    file = inside(run.path / "heads", f"{name}.json")
+    if not file.is_file():
+        raise UserError(f"{run.path} has no head for task {name!r}", where=nearest(name, run.heads))
+    try:
+        return SavedHead(run, HeadRecord.model_validate(json.loads(file.read_text(encoding="utf-8"))))
+    except (ValueError, ValidationError) as error:
+        raise UserError(f"{file} cannot be read: {str(error).splitlines()[0]}", fix="train again") from None
+
+
+def head_for(run: Run, task: Task, wanted: str | None = None) -> SavedHead:
+    """Return the head that answers `task`: `wanted`, else the task's own, else one that it learns from.
+
+    Raises UserError where there is none, or where its outputs mean something else.
+    """
+    name = wanted or next((name for name in (task.name, *task.learns_from) if name in run.heads), None)
+    if name is None:
+        raise UserError(
+            f"{run.path} has no head for task {task.name!r}",
+            where=nearest(task.name, run.heads),
+            fix=f"train one: adapterstilts train-target --task {task.name} --from {run.path} --out DIR",
+        )
+    head = read_head(run, name)
+    same_labels = learnable(task).positional or sorted(head.record.labels) == sorted(task.labels)
+    if head.record.format != task.format or not same_labels:
+        raise UserError(
+            f"the head of {run.path} for task {name} does not answer task {task.name}",
+            where=f"head: {_about(head.record)}; task: {_about(task)}",
+            fix="train the head again, or choose another with --head",
+        )
+    return head
+
+
+def meaning_of(head: SavedHead, task: Task) -> Meaning:
+    """Return what the head's outputs mean in answers to `task`."""
+    labels = task.labels if learnable(task).positional else head.record.labels
+    return Meaning(labels, task.no_answer)
+
+
+def _about(what: HeadRecord | Task) -> str:
+    return f"{what.format} {', '.join(what.labels)}".strip()

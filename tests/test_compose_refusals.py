@@ -187,6 +187,17 @@ def test_a_link_to_the_folder_and_a_link_inside_it_are_followed(folder, tmp_path
     assert read_peft(tmp_path / "link").rank == 4
 
 
+def test_a_folder_of_the_hubs_cache_is_read_through_its_links(folder, tmp_path):
+    repository = tmp_path / "models--some--lora"
+    snapshot, blobs = repository / "snapshots/abc", repository / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for file in folder.iterdir():
+        shutil.copy(file, blobs / f"hash-of-{file.name}")
+        (snapshot / file.name).symlink_to(Path("../../blobs") / f"hash-of-{file.name}")
+    assert read_peft(snapshot).rank == 4
+
+
 def test_the_base_is_only_a_name(folder, tmp_path):
     trap = tmp_path / "base"
     os.mkfifo(trap)  # whoever opened it would wait for ever

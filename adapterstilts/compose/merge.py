@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from adapterstilts.compose import checks, composition, parameters
 from adapterstilts.compose.certificate import Certificate, certify, check, truncation
 from adapterstilts.compose.composition import Composition, Request
@@ -50,7 +52,7 @@ def merge(
     done = composition.finished(request, Path(out))
     if done:
         return done
-    with new_folder(Path(out)) as folder:
+    with new_folder(Path(out)) as folder, threadpool_limits(1):  # small factorisations: threads only wait
         make = _average if method == "bottleneck" else _add_up
         certificate, settings = make(request, algorithm, folder)
         composition.write(folder, request, certificate, settings)

@@ -152,7 +152,8 @@ def _own_file(folder: Path, name: str) -> Path:
                 fix="where you trust them, load them with peft and save_pretrained again: it writes safetensors",
             )
         raise UserError(f"{folder} has no file {name}", fix="give a folder that peft has saved")
-    if not path.resolve().is_relative_to(folder.resolve()):
+    own, cached = folder.resolve(), folder.resolve().parent.parent / "blobs"  # the Hub's cache: snapshots/X/ -> blobs/
+    if not any(path.resolve().is_relative_to(place) for place in (own, cached)):
         raise UserError(f"{path} is a link that leaves its folder", fix="put a copy of the file in its place")
     return path
 

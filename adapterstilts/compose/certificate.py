@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from adapterstilts.compose.request import Request
 from adapterstilts.store.atomic import write_json, write_text
-
-if TYPE_CHECKING:
-    from adapterstilts.compose.composition import Request
 
 SCHEMA = 1
 Certificate = dict[str, Any]

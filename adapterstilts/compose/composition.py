@@ -12,18 +12,18 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adapterstilts.compose.certificate import Certificate, write_certificate
 from adapterstilts.compose.members import Member
-from adapterstilts.config.identity import fingerprint
+from adapterstilts.compose.request import Request
 from adapterstilts.config.schema import DataSettings
 from adapterstilts.console import log
 from adapterstilts.errors import UserError
 from adapterstilts.store.atomic import write_json
-from adapterstilts.store.run import Base, Parent, Run, RunRecord, nothing_trained, read_run
+from adapterstilts.store.run import Parent, Run, RunRecord, nothing_trained, read_run
 
 _PACKAGES = ("adapterstilts", "numpy", "safetensors")
 
@@ -39,29 +39,6 @@ class Composition:
     def path(self) -> Path:
         """The composition's folder, to start a training from or to evaluate."""
         return self.run.path
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for: how, with which settings, from which members at which weights, on which base.
-
-    `unproven` are the members whose base is only named.
-    """
-
-    phase: str
-    how: str
-    rank: int | None
-    members: Sequence[Member]
-    weights: Sequence[float]
-    base: Base
-    unproven: Sequence[str]
-    begun: float = field(default_factory=time.perf_counter)
-
-    @property
-    def identity(self) -> str:
-        """A fingerprint of all that decides the result."""
-        own = [self.phase, self.how, self.rank, list(self.weights), self.base.fingerprint]
-        return fingerprint([*own, [[member.digest(), member.heads] for member in self.members]])
 
 
 def finished(request: Request, out: Path) -> Composition | None:

@@ -11,10 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from adapterstilts.compose import checks, composition, parameters
 from adapterstilts.compose.certificate import Certificate, certify, check, truncation
-from adapterstilts.compose.composition import Composition, Request
+from adapterstilts.compose.composition import Composition
 from adapterstilts.compose.members import Member, common_base, open_members, summed
 from adapterstilts.compose.merges import Merge, Merged, merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
+from adapterstilts.compose.request import Request
 from adapterstilts.compose.updates import Updates, concatenate, norm
 from adapterstilts.errors import UserError
 from adapterstilts.methods.lora import settings_of

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from adapterstilts.compose import composition
 from adapterstilts.compose.certificate import certify, check
-from adapterstilts.compose.composition import Composition, Request
+from adapterstilts.compose.composition import Composition
 from adapterstilts.compose.members import Member, common_base, open_members
+from adapterstilts.compose.request import Request
 from adapterstilts.errors import UserError
 from adapterstilts.methods._stack import must_stack
 from adapterstilts.store.atomic import new_folder

@@ -1,0 +1,34 @@
+"""What a composition is asked for, before it has a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapterstilts.compose.members import Member
+from adapterstilts.config.identity import fingerprint
+from adapterstilts.store.run import Base
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: how, with which settings, from which members at which weights, on which base.
+
+    `unproven` are the members whose base is only named.
+    """
+
+    phase: str
+    how: str
+    rank: int | None
+    members: Sequence[Member]
+    weights: Sequence[float]
+    base: Base
+    unproven: Sequence[str]
+    begun: float = field(default_factory=time.perf_counter)
+
+    @property
+    def identity(self) -> str:
+        """A fingerprint of all that decides the result."""
+        own = [self.phase, self.how, self.rank, list(self.weights), self.base.fingerprint]
+        return fingerprint([*own, [[member.digest(), member.heads] for member in self.members]])

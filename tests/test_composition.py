@@ -17,9 +17,11 @@ from adapterstilts.compose.merge import merge
 from adapterstilts.compose.stack import stack
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate
-from adapterstilts.evaluation.load import encoder_files
+from adapterstilts.evaluation.heads import read_head
+from adapterstilts.evaluation.load import encoder_files, load_run
 from adapterstilts.methods._stack import restore_all
 from adapterstilts.mini.random_base import Shape, random_base
+from adapterstilts.model import Runtime
 from adapterstilts.store.run import read_run
 from adapterstilts.train.command import train_intermediate, train_target
 
@@ -77,6 +79,20 @@ def states(run) -> torch.Tensor:
     return encoder.eval()(input_ids=TOKENS, attention_mask=MASK).last_hidden_state
 
 
+@torch.inference_mode()
+def assert_same_logits(one, other) -> None:
+    """By every head that both have kept."""
+    runtime = Runtime(torch.device("cpu"), "fp32", 512)
+    loaded = [load_run(run, runtime) for run in (one, other)]
+    assert one.heads == other.heads == ["hellaswag", "snli", "squad_v1"]
+    for name in one.heads:
+        for run, model in zip((one, other), loaded, strict=True):
+            model.add_head(read_head(run, name))
+        batch = {"input_ids": TOKENS, "attention_mask": MASK}
+        logits = [model.model(name, batch) for model in loaded]
+        torch.testing.assert_close(logits[0], logits[1], rtol=1e-4, atol=2e-5)
+
+
 def files_of(folder) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
@@ -126,6 +142,7 @@ def test_a_merged_run_computes_what_the_stack_computes(snli, squad, hellaswag, t
     for how in ("cat", "linear"):
         merged = merge([snli, squad, hellaswag], how=how, out=tmp_path / how).run
         torch.testing.assert_close(states(merged), states(stacked), rtol=1e-4, atol=2e-5)
+        assert_same_logits(merged, stacked)
     other_order = stack([hellaswag, snli, squad], out=tmp_path / "other").run
     torch.testing.assert_close(states(other_order), states(stacked), rtol=1e-4, atol=2e-5)
     alone = states(snli)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from adapterstilts.mini.rows import write_rows
 from adapterstilts.report.compare import compare
 from adapterstilts.report.tables import Table, amount
 from adapterstilts.store.manifest import verify
+from adapterstilts.tasks import tasks
 from adapterstilts.train.command import train_target
 
 
@@ -93,6 +95,35 @@ def test_predictions_for_another_question_are_not_kept(run, resources, monkeypat
     assert set(found.metrics["languages"]) == {"de"}  # English was predicted in bf16: another question
 
 
+@pytest.mark.parametrize("changed", ["run", "rows"])
+def test_predictions_of_another_run_or_of_other_rows_are_not_kept(changed, run, mirror, tmp_path, monkeypatch):
+    """The rows are as many as before: only the digest of their files tells them apart."""
+    shutil.copytree(mirror, tmp_path / "rows")
+    where = {"resources.mirror": str(tmp_path / "rows")}
+    evaluate(run, "udpos", languages=["en"], settings=where)
+    if changed == "run":
+        record = json.loads((run.path / "run.json").read_text())
+        (run.path / "run.json").write_text(json.dumps({**record, "fingerprint": "another"}))
+    else:
+        task = tasks.get("udpos")
+        [file] = (tmp_path / "rows" / task.repo / task.configs["en"]).glob("test-*")
+        table = pq.read_table(file)
+        pq.write_table(table.take(list(reversed(range(table.num_rows)))), file)
+    real, calls = answers.predict, []
+    monkeypatch.setattr(answers, "predict", lambda *given: calls.append(1) or real(*given))
+    evaluate(run.path, "udpos", languages=["en"], settings=where)
+    assert calls == [1]
+    evaluate(run.path, "udpos", languages=["en"], settings=where)
+    assert calls == [1]
+
+
+def test_a_run_is_evaluated_in_its_own_precision_unless_another_is_asked_for(make_run, resources):
+    run = make_run("rounded", **{"precision": "bf16", "train.max_steps": 1})
+    [own] = evaluate(run, "udpos", languages=["en"], settings=resources)
+    [other] = evaluate(run, "udpos", languages=["en"], settings={**resources, "precision": "fp32"})
+    assert (own.metrics["precision"], other.metrics["precision"]) == ("bf16", "fp32")
+
+
 def test_languages_of_an_earlier_command_stay_in_the_average(run, resources):
     evaluate(run, "udpos", languages=["en"], settings=resources)
     [found] = evaluate(run, "udpos", languages=["de"], settings=resources)
@@ -141,7 +172,19 @@ def test_compare_averages_over_the_languages_that_all_have(make_run, resources):
     evaluate(two, "udpos", languages=["en"], settings=resources)
     comparison = compare([one, two])
     assert set(comparison.scores.language) == {"en", "average"}
+    frame = comparison.scores.set_index(["run", "language", "metric"])["score"]
+    assert frame.loc["one", "average", "f1"] == frame.loc["one", "en", "f1"]
     assert any("not scored for every run: de" in note for note in comparison.notes)
+
+
+def test_many_runs_stand_below_each_other(make_run, resources):
+    runs = [make_run(f"run{number}") for number in range(5)]
+    for run in runs:
+        evaluate(run, "udpos", languages=["en"], settings=resources)
+    scores, costs = compare(runs).tables()
+    for table in (scores, costs):
+        assert [row[0] for row in table.rows] == [run.name for run in runs]
+    assert scores.headings[:3] == ["", "en f1", "average f1"]
 
 
 def test_compare_marks_another_precision_and_another_budget(make_run, resources):
@@ -150,7 +193,7 @@ def test_compare_marks_another_precision_and_another_budget(make_run, resources)
         evaluate(run, "udpos", languages=["en"], settings=resources)
     notes = " ".join(compare([one, two]).notes)
     assert "two: trained in bf16, one in fp32" in notes
-    assert "two: another training budget, 64 examples (one: 128)" in notes
+    assert "other training budgets than one's 128 examples: two 64" in notes
 
 
 def test_compare_refuses_what_cannot_be_compared(make_run, resources, tmp_path):

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
@@ -19,6 +20,7 @@ from adapterstilts.evaluation.retrieval import choose_layers, embed, nearest
 from adapterstilts.formats import Encoding
 from adapterstilts.interrupt import StopRequest
 from adapterstilts.metrics import metrics
+from adapterstilts.mini.random_base import Shape, random_base
 from adapterstilts.model import Runtime
 from adapterstilts.report.compare import compare
 from adapterstilts.report.scores import score_tables
@@ -133,9 +135,13 @@ def test_an_untrained_base_is_scored_by_layer_and_compared_with_a_run(base, sett
                              settings={**settings, "train.max_steps": 3, "train.learning_rate": 0.05})  # fmt: skip
     trained = evaluate(run, "tatoeba", layer="sweep", settings=settings)
     assert trained[0].metrics["languages"] == found[0].metrics["languages"]  # the embeddings are frozen
+    evaluate(run, "snli", split="dev", settings=settings)
     comparison = compare([tmp_path / "base", run])
-    table = comparison.tables()[0]
-    assert [row[0] for row in table.rows] == [f"layer {layer}, average accuracy" for layer in range(3)]
+    snli, tatoeba, _ = sorted(comparison.tables(), key=lambda table: table.title)
+    assert [row[0] for row in tatoeba.rows] == [f"layer {layer}, average accuracy" for layer in range(3)]
+    assert [row[0] for row in snli.rows] == ["en accuracy", "average accuracy"]
+    layers = {line["layer"] for line in json.loads(json.dumps(comparison.as_json()))["scores"]}
+    assert layers == {None, 0, 1, 2}
     [sweep] = score_tables(trained)
     assert [row[0] for row in sweep.rows] == ["0", "1", "2"]
 
@@ -149,6 +155,29 @@ def test_scores_are_those_of_a_dense_search(base, settings, mirror, tmp_path, en
         part = np.asarray(encoded.examples["part"][:])
         hits = dense_search(vectors[part == 0], vectors[part == 1]) == np.arange(len(encoded.rows))
         assert scores["accuracy"] == pytest.approx(100 * hits.mean())
+
+
+def test_a_sweep_finds_in_each_layer_what_a_search_in_that_layer_alone_finds(base, settings, tmp_path):
+    """Also where one of the layers was there before: it is kept, and the others are not taken for it."""
+    asked = {"languages": ["de"], "settings": settings}
+    alone = [evaluate_base(str(base), "tatoeba", out=tmp_path / f"{layer}", layer=layer, **asked) for layer in range(3)]
+    swept = evaluate_base(str(base), "tatoeba", out=tmp_path / "1", layer="sweep", **asked)
+    cosines = []
+    for layer, ([one], other) in enumerate(zip(alone, swept, strict=True)):
+        assert one.metrics["layer"] == other.metrics["layer"] == layer
+        mine, theirs = (pq.read_table(found.path / "predictions/de.parquet") for found in (one, other))
+        assert mine["prediction"].equals(theirs["prediction"])
+        np.testing.assert_allclose(mine["score"].to_numpy(), theirs["score"].to_numpy(), rtol=1e-5)
+        cosines.append(mine["score"].to_numpy())
+    assert not np.allclose(cosines[0], cosines[1], rtol=1e-4)
+    assert not np.allclose(cosines[1], cosines[2], rtol=1e-4)
+
+
+def test_another_base_does_not_take_over_the_scores_of_the_first(base, settings, tmp_path, tokenizer_folder):
+    other = random_base(tokenizer_folder, tmp_path / "other", shape=Shape(2, 64, 258), seed=1)
+    evaluate_base(str(base), "tatoeba", out=tmp_path / "out", languages=["de"], settings=settings)
+    with pytest.raises(UserError, match="holds something else"):
+        evaluate_base(str(other), "tatoeba", out=tmp_path / "out", languages=["de"], settings=settings)
 
 
 def test_what_has_no_meaning_is_refused(base, settings, tmp_path, mirror):

@@ -6,73 +6,16 @@ training budget is allowed and marked: comparing those is often the point.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.files import read_metrics
 from adapterstilts.metrics import average
-from adapterstilts.report.tables import Table, amount
+from adapterstilts.report.comparison import AVERAGE, Comparison
+from adapterstilts.report.tables import amount
 from adapterstilts.store.run import Run, read_run
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-AVERAGE = "average"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Scores and costs of several runs. `scores` has a row for each run, task, language and metric."""
-
-    names: list[str]
-    baseline: str
-    scores: pd.DataFrame
-    costs: pd.DataFrame
-    notes: list[str]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
-        return {
-            "baseline": self.baseline,
-            "scores": self.scores.to_dict("records"),
-            "costs": self.costs.to_dict("records"),
-            "notes": self.notes,
-        }
-
-    def tables(self) -> list[Table]:
-        """Return a table of scores for each task, and one of costs."""
-        groups: dict[tuple[str, str], list[dict[Hashable, Any]]] = {}
-        for row in self.scores.to_dict("records"):
-            groups.setdefault((str(row["task"]), str(row["split"])), []).append(row)
-        return [*(self._score_table(f"{task} {split}", rows) for (task, split), rows in groups.items()),
-                self._cost_table()]  # fmt: skip
-
-    def _score_table(self, name: str, rows: list[dict[Hashable, Any]]) -> Table:
-        """Return scores by language; of several layers, their averages by layer."""
-        layers = {str(row["layer"]) for row in rows if row["layer"] is not None}
-        cells: dict[str, dict[str, str]] = {}
-        for row in rows:
-            is_average, is_main = row["language"] == AVERAGE, row["metric"] == row["main"]
-            if (is_main and (is_average or len(layers) < 2)) or (is_average and not layers):
-                place = f"layer {row['layer']}, " if layers else ""
-                line = cells.setdefault(f"{place}{row['language']} {row['metric']}", {})
-                line[row["run"]] = _cell(row["score"], row["difference"])
-        languages = {row["language"] for row in rows} - {AVERAGE}
-        title = f"{name}: {rows[0]['main']} in {len(languages)} languages, difference to {self.baseline}"
-        lines = [[name, *(line.get(run, "-") for run in self.names)] for name, line in cells.items()]
-        return Table(title, ["", *self.names], lines, self.notes)
-
-    def _cost_table(self) -> Table:
-        figures = [column for column in self.costs.columns if column != "run"]
-        by_run = self.costs.set_index("run")
-        rows = [
-            [figure.replace("_", " "), *(_figure(by_run.loc[name, figure]) for name in self.names)]
-            for figure in figures
-        ]
-        return Table("what it took", ["", *self.names], rows)
 
 
 def compare(runs: Sequence[Run | str | Path], *, baseline: Run | str | Path | None = None) -> Comparison:
@@ -92,7 +35,8 @@ def compare(runs: Sequence[Run | str | Path], *, baseline: Run | str | Path | No
     import pandas as pd
 
     notes += _marks(opened, first)
-    return Comparison(list(opened), first, pd.DataFrame(scores), pd.DataFrame(_costs(opened)), notes)
+    frame = pd.DataFrame(scores).astype({"layer": "Int64"})  # whole numbers, and none where there is no layer
+    return Comparison(list(opened), first, frame, pd.DataFrame(_costs(opened)), list(dict.fromkeys(notes)))
 
 
 def _compare_task(
@@ -111,7 +55,7 @@ def _compare_task(
     rows = []
     for part in parts:
         metrics = {name: many[part] for name, many in runs.items()}
-        common = _common_languages(f"{task} {part}", metrics, notes)
+        common = _common_languages(task, part, metrics, notes)
         main = next(iter(metrics.values()))["metric"]["main"]
         reference = _by_language(metrics[baseline], common) if baseline in metrics else {}
         for name, found in metrics.items():
@@ -132,9 +76,10 @@ def _by_language(metrics: dict[str, Any], common: list[str]) -> dict[str, dict[s
     return {**languages, AVERAGE: average(languages)}
 
 
-def _common_languages(label: str, metrics: dict[str, dict[str, Any]], notes: list[str]) -> list[str]:
+def _common_languages(task: str, part: Part, metrics: dict[str, dict[str, Any]], notes: list[str]) -> list[str]:
     """Return the languages that all runs were scored on, once their rows and metric are the same."""
     (first, one), *others = metrics.items()
+    label = f"{task} {part}"
     for name, other in others:
         if other["metric"] != one["metric"]:
             raise UserError(
@@ -155,11 +100,11 @@ def _common_languages(label: str, metrics: dict[str, dict[str, Any]], notes: lis
         raise UserError(f"the runs share no language of {label}", fix="evaluate all on the same --languages")
     partly = sorted({language for found in metrics.values() for language in found["languages"]} - set(common))
     if partly:
-        notes.append(f"{label}: left out, not scored for every run: {', '.join(partly)}")
+        notes.append(f"{task} {part.split}: left out, not scored for every run: {', '.join(partly)}")
     absent = sorted(set.intersection(*(set(found["missing_languages"]) for found in metrics.values())))
     if absent:
-        notes.append(f"{label}: {len(absent)} of the task's languages are not scored; not the full average")
-    notes += _ways(label, metrics)
+        notes.append(f"{task} {part.split}: {len(absent)} of the task's languages are not scored; not the full average")
+    notes += _ways(f"{task} {part.split}", metrics)
     return common
 
 
@@ -177,15 +122,14 @@ def _ways(label: str, metrics: dict[str, dict[str, Any]]) -> list[str]:
 
 def _marks(runs: dict[str, Run], baseline: str) -> list[str]:
     """Say which runs differ from the baseline in precision or in training budget."""
-    base, notes = runs[baseline].record, []
-    for name, run in runs.items():
-        mine, theirs = run.record.config["precision"], base.config["precision"]
-        if mine != theirs:
-            notes.append(f"{name}: trained in {mine}, {baseline} in {theirs}")
-        seen, reference = run.record.budget.examples_with_parents, base.budget.examples_with_parents
-        if seen != reference:
-            notes.append(f"{name}: another training budget, {amount(seen)} examples ({baseline}: {amount(reference)})")
-    return notes
+    precision = {name: run.record.config["precision"] for name, run in runs.items()}
+    seen = {name: run.record.budget.examples_with_parents for name, run in runs.items()}
+    others = [name for name in runs if name != baseline]
+    rounded = [f"{name}: trained in {precision[name]}, {baseline} in {precision[baseline]}"
+               for name in others if precision[name] != precision[baseline]]  # fmt: skip
+    unlike = [f"{name} {amount(seen[name])}" for name in others if seen[name] != seen[baseline]]
+    budgets = [f"other training budgets than {baseline}'s {amount(seen[baseline])} examples: {', '.join(unlike)}"]
+    return [*rounded, *(budgets if unlike else [])]
 
 
 def _costs(runs: dict[str, Run]) -> list[dict[str, Any]]:
@@ -244,14 +188,3 @@ def _name_of(runs: dict[str, Run], wanted: Run | str | Path) -> str:
         if run.path.resolve() == path:
             return name
     raise UserError(f"the baseline {wanted} is not among the runs", fix=f"choose one of: {', '.join(runs)}")
-
-
-def _cell(score: float, difference: float | None) -> str:
-    known = difference is not None and difference == difference  # pandas turns None into NaN
-    return f"{score:.2f} ({difference:+.2f})" if known else f"{score:.2f}"
-
-
-def _figure(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.3f}" if 0 < value < 1 else amount(float(value))

@@ -17,7 +17,8 @@ from adapterstilts.mini.random_base import Shape, random_base
 from adapterstilts.mini.rows import write_rows
 from adapterstilts.mini.texts import texts_of
 from adapterstilts.mini.tokenizer import write_tokenizer
-from adapterstilts.report.compare import Comparison, compare
+from adapterstilts.report.compare import compare
+from adapterstilts.report.comparison import Comparison
 from adapterstilts.train.command import train_intermediate, train_target
 
 INTERMEDIATE, TARGET = "snli", "udpos"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from adapterstilts.data.gold import with_sound_gold
 from adapterstilts.data.source import load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate
 from adapterstilts.report.compare import compare
 from adapterstilts.report.scores import score_tables
 from adapterstilts.tasks import tasks
+from adapterstilts.train import plan
 from adapterstilts.train.command import train_intermediate, train_target
 
 
@@ -98,3 +102,31 @@ def test_selection_as_in_xtreme_is_marked_wherever_it_counts(train, settings):
 def test_a_task_with_dev_rows_of_its_own_is_selected_on_them(train):
     with pytest.raises(UserError, match="snli has dev rows of its own"):
         train("snli", **{"data.select_on": "xtreme"})
+
+
+def test_rows_of_an_interrupted_run_are_read_again_from_the_same_commits(base, settings, monkeypatch):
+    """A mirror is read as it is; what is asked of the Hub is seen in the question."""
+    real, asked = plan.load_rows, {}
+
+    def noting(task, language, split, mirror, revision=None, **more):
+        asked[split] = revision
+        return real(task, language, split, mirror, revision, **more)
+
+    monkeypatch.setattr(plan, "load_rows", noting)
+    pinned = {f"tydiqa-{split}": f"commit of {split}" for split in ("train", "dev", "test")}
+    for choice, split in (("dev", "dev"), ("xtreme", "test")):
+        asked.clear()
+        given = plan.Given("lora", str(base), None, False, {**settings, "data.select_on": choice})
+        plan.make_plan("target", ["tydiqa"], given, pinned)
+        assert asked == {"train": "commit of train", split: f"commit of {split}"}
+
+
+@pytest.mark.parametrize(("name", "split", "left_out"), [("xquad", "test", 0), ("squad_v1", "train", 1)])
+def test_a_row_with_a_misplaced_answer_is_not_trained_on_but_counts_in_a_test(name, split, left_out, mirror):
+    task = tasks.get(name)
+    rows = load_rows(task, "en", split, str(mirror))
+    damaged = rows.table.map(lambda row, index: {"context": "nothing" if index == 1 else row["context"]},
+                             with_indices=True)  # fmt: skip
+    sound = with_sound_gold(dataclasses.replace(rows, table=damaged))
+    assert len(sound) == len(rows) - left_out
+    assert sound.dropped == left_out

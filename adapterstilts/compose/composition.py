@@ -87,8 +87,18 @@ def _config(request: Request, records: Sequence[RunRecord], method: dict[str, An
         "method": method,
         "base": request.base.name,
         "precision": _shared(records, "precision", "auto"),
-        "data": _shared(records, "data", DataSettings().model_dump(mode="json")),
+        "data": _data(records),
     }
+
+
+def _data(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the data settings that all members share, others as by default; one chosen as XTREME does marks all."""
+    usual = DataSettings().model_dump(mode="json")
+    parts = [record.config["data"] for record in records]
+    shared = {key: parts[0][key] if parts and all(part[key] == parts[0][key] for part in parts) else default
+              for key, default in usual.items()}  # fmt: skip
+    as_xtreme = any(part["select_on"] == "xtreme" for part in parts)
+    return {**shared, "select_on": "xtreme" if as_xtreme else shared["select_on"]}
 
 
 def _shared(records: Sequence[RunRecord], key: str, default: Any) -> Any:

@@ -51,6 +51,11 @@ class Member:
         files = [file for module in self.modules for file in sorted(module.folder.glob("*")) if file.is_file()]
         return remembered(files, lambda: _digest(files))
 
+    def head_digest(self) -> str:
+        """Return a digest of its heads' files."""
+        files = sorted((self.path / "heads").glob("*")) if self.run else []
+        return remembered(files, lambda: _digest(files))
+
     def adapters(self) -> list[PeftAdapter]:
         """Return its LoRA modules, read and checked."""
         return [read_peft(module.folder) for module in self.modules]

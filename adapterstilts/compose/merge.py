@@ -81,10 +81,13 @@ def _add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certifica
 def _average(request: Request, _: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Average bottlenecks number by number; return the certificate, with checks on what lies in the files."""
     folders = [member.modules[0].folder for member in request.members]
-    sums = parameters.mean(folders, folder / "adapter")
-    alone = parameters.mean(folders[:1], folder / "alone")
+    parameters.mean(folders, folder / "adapter")
+    parameters.mean(folders[:1], folder / "alone")
+    figures = {
+        "mean": check(parameters.check_mean(folder / "adapter", folders), parameters.SAVED),
+        "identity": check(parameters.check_mean(folder / "alone", folders[:1]), parameters.SAVED),
+    }
     shutil.rmtree(folder / "alone")
-    figures = {"mean": check(sums, parameters.SAVED), "identity": check(alone, parameters.SAVED)}
     certificate = certify(request, parameters.FORMULA, parameters.SOURCE, {"checks": figures})
     return certificate, request.members[0].settings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +45,10 @@ def must_average(members: Sequence[Member]) -> None:
             )
 
 
-def mean(folders: Sequence[Path], out: Path) -> dict[str, float]:
-    """Write the mean of bottleneck folders into `out`, in the form of the first; return the check's figures.
+def mean(folders: Sequence[Path], out: Path) -> None:
+    """Write the mean of bottleneck folders into `out`, in the form of the first.
 
-    The figures are, by tensor, the relative distance between what was written and the mean in float64. Raises
-    UserError for damaged files, tensors that are not shared, NaN, or a distance above 1e-6.
+    Raises UserError for damaged files, tensors that are not shared, NaN.
     """
     members = [_read(folder) for folder in folders]
     total = {key: _mean_tensor(key, members, folders) for key in members[0]}
@@ -57,7 +56,24 @@ def mean(folders: Sequence[Path], out: Path) -> dict[str, float]:
     shutil.copyfile(folders[0] / CONFIG, out / CONFIG)
     name = _name(folders[0])
     save_file({_named(key, name): tensor.astype(np.float32) for key, tensor in total.items()}, out / WEIGHTS)
-    return _distances(_read(out), total)
+
+
+def check_mean(out: Path, folders: Sequence[Path]) -> dict[str, float]:
+    """Return, by tensor, how far the file in `out` lies from the mean of what lies in `folders`, relative to it.
+
+    Raises UserError above 1e-6. All files are read again; members are taken off one by one.
+    """
+    saved, members = _read(out), [_read(folder) for folder in folders]
+    figures = {}
+    for key, tensor in saved.items():
+        rest = len(members) * tensor.astype(np.float64)
+        for member in members:
+            rest = rest - member[key]
+        size = float(np.linalg.norm(sum(member[key].astype(np.float64) for member in members)))
+        figures[key] = float(np.linalg.norm(rest)) / (size or 1.0)
+        if not figures[key] <= SAVED:
+            raise UserError(f"the file does not hold the mean of {key} ({figures[key]:.3g} away)", fix="merge again")
+    return figures
 
 
 def _mean_tensor(key: str, members: Sequence[Tensors], folders: Sequence[Path]) -> NDArray[np.float64]:
@@ -83,16 +99,6 @@ def _differs(one: Member, other: Member) -> str:
             f"{theirs.initialisation} with seed {theirs.seed})"
         )
     return ""
-
-
-def _distances(found: Tensors, expected: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    figures = {}
-    for key, tensor in expected.items():
-        size = float(np.linalg.norm(tensor))
-        figures[key] = float(np.linalg.norm(found[key] - tensor)) / (size or 1.0)
-        if not figures[key] <= SAVED:
-            raise UserError(f"the file does not hold the mean of {key} ({figures[key]:.3g} away)", fix="merge again")
-    return figures
 
 
 def _read(folder: Path) -> Tensors:

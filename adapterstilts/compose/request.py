@@ -31,4 +31,4 @@ class Request:
     def identity(self) -> str:
         """A fingerprint of all that decides the result."""
         own = [self.phase, self.how, self.rank, list(self.weights), self.base.fingerprint]
-        return fingerprint([*own, [[member.digest(), member.heads] for member in self.members]])
+        return fingerprint([*own, [[member.digest(), member.head_digest()] for member in self.members]])

@@ -68,7 +68,7 @@ def _changed(modules: Sequence[Module], adapter: Path) -> dict[str, float]:
 
 
 def _bytes(folder: Path) -> Mapping[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file() and file.name[0] != "."}
 
 
 def _formula(methods: Sequence[str]) -> str:

@@ -95,27 +95,19 @@ class Lora:
         weights = folder / WEIGHTS
         if not weights.is_file():
             raise UserError(f"{weights} is missing", fix="restore the file, or train again")
-        config = peft.LoraConfig.from_pretrained(folder)
-        config.lora_dropout, config.inference_mode = 0.0, True
         if isinstance(encoder, peft.PeftModel):  # above other updates on the same encoder
-            encoder.load_adapter(folder, adapter_name=name, peft_config=config)
+            encoder.load_adapter(folder, adapter_name=name)
             module: nn.Module = encoder
         else:
-            module = peft.PeftModel.from_pretrained(encoder, folder, adapter_name=name, config=config)
+            module = peft.PeftModel.from_pretrained(encoder, folder, adapter_name=name)
+        _set_dropout(module, name, 0.0)  # frozen updates would drop as they did in their own training
         prove_equal([weights], self.parameters(module, name), "loading the adapter")
         return module
 
     def unfreeze(self, encoder: nn.Module, settings: MethodSettings, name: str) -> None:
         """Let restored updates be trained, with the dropout of `settings`."""
-        from torch import nn
-
         assert isinstance(settings, LoraSettings)
-        config = cast(Any, encoder).peft_config[name]
-        config.lora_dropout, config.inference_mode = settings.dropout, False
-        for module in encoder.modules():
-            dropouts = getattr(module, "lora_dropout", {})
-            if name in dropouts and settings.dropout:
-                dropouts[name] = nn.Dropout(settings.dropout)
+        _set_dropout(encoder, name, settings.dropout)
         for parameter in self.parameters(encoder, name).values():
             parameter.requires_grad_(True)
 
@@ -154,6 +146,17 @@ class Lora:
         """Add the active updates to the base's weights (which must be fp32) and return the plain encoder."""
         merged: nn.Module = cast(Any, encoder).merge_and_unload()
         return merged
+
+
+def _set_dropout(encoder: nn.Module, name: str, share: float) -> None:
+    """Let updates drop a share of their input when trained; also in the settings that a later save writes."""
+    from torch import nn
+
+    for module in encoder.modules():
+        dropouts = getattr(module, "lora_dropout", {})
+        if name in dropouts:
+            dropouts[name] = nn.Dropout(share) if share else nn.Identity()
+    cast(Any, encoder).peft_config[name].lora_dropout = share
 
 
 def settings_of(rank: int, modules: Sequence[str]) -> LoraSettings:

@@ -161,9 +161,9 @@ def read_stack(adapter: Path) -> list[Module]:
 
 
 def copy_modules(modules: Sequence[Module], adapter: Path) -> None:
-    """Copy saved modules into `adapter/0/`, `adapter/1/`, ..., byte by byte, with links followed nowhere."""
+    """Copy saved modules into `adapter/0/`, `adapter/1/`, ..., byte by byte; of a link, what it leads to."""
     for number, module in enumerate(modules):
-        shutil.copytree(module.folder, adapter / str(number), symlinks=True, ignore=shutil.ignore_patterns(".*"))
+        shutil.copytree(module.folder, adapter / str(number), ignore=shutil.ignore_patterns(".*"))
 
 
 def write_stack(adapter: Path, modules: Sequence[Module], sources: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ NEXT := .venv-next/bin
 
 .PHONY: quickstart test check test-next clean
 
-quickstart: .venv/installed  ## install, then the main job on generated rows, offline
+quickstart: .venv/installed  ## install, then the main job on the embedded world, offline
 	$(BIN)/adapterstilts quickstart
 
 test: .venv/installed  ## install, then the whole test suite

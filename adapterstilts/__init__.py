@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adapterstilts.report.compare import compare as compare
     from adapterstilts.report.quickstart import quickstart as quickstart
     from adapterstilts.store.run import read_run as read_run
+    from adapterstilts.train.command import continue_mlm as continue_mlm
     from adapterstilts.train.command import train_intermediate as train_intermediate
     from adapterstilts.train.command import train_target as train_target
 
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "as_evaluate_metric": "evaluation.library",
     "compare": "report.compare",
+    "continue_mlm": "train.command",
     "evaluate": "evaluation.command",
     "evaluate_base": "evaluation.command",
     "merge": "compose.merge",

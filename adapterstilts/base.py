@@ -16,7 +16,7 @@ from adapterstilts.errors import UserError
 from adapterstilts.store.places import remembered
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 FAMILIES = ("xlm-roberta", "roberta", "bert")
 _FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "sentencepiece*", "vocab*",
@@ -26,6 +26,18 @@ _SHAPE_KEYS = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
     "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps", "pad_token_id",
 )  # fmt: skip
+
+_PARTS = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
+_LM_HEADS = {  # where RoBERTa's family and BERT keep their LM head; the decoder is the word embeddings
+    "lm_head.": {part: part for part in _PARTS},
+    "cls.predictions.": {
+        "transform.dense.weight": "dense.weight",
+        "transform.dense.bias": "dense.bias",
+        "transform.LayerNorm.weight": "layer_norm.weight",
+        "transform.LayerNorm.bias": "layer_norm.bias",
+        "bias": "bias",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,21 @@ def load_encoder(base: BaseFiles) -> nn.Module:
         )
     module: nn.Module = encoder
     return module
+
+
+def load_lm_head(base: BaseFiles) -> dict[str, Tensor] | None:
+    """Return the LM head that lies in the base's files, under the names of formats/_heads.py; None if there is none."""
+    from safetensors import safe_open
+
+    found: dict[str, Tensor] = {}
+    for file in sorted(base.folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+                for prefix, names in _LM_HEADS.items():
+                    name = names.get(key.removeprefix(prefix)) if key.startswith(prefix) else None
+                    if name:
+                        found[name] = tensors.get_tensor(key).float()
+    return found if len(found) == len(_LM_HEADS["lm_head."]) else None
 
 
 def load_tokenizer(base: BaseFiles) -> Any:

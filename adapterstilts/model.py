@@ -17,6 +17,8 @@ from adapterstilts.config.identity import derive_seed
 from adapterstilts.config.schema import Precision, ResourceSettings
 from adapterstilts.errors import UserError
 from adapterstilts.formats import Batch, HeadShape, Learnable
+from adapterstilts.formats._heads import MaskedHead
+from adapterstilts.formats.tagging import IGNORED
 
 TOKENS = ("input_ids", "attention_mask", "token_type_ids")  # of a batch, what the encoder reads
 
@@ -32,14 +34,20 @@ class TransferModel(nn.Module):
     def add_head(self, name: str, format: Learnable, labels: int, seed: int) -> None:
         """Give the model a fresh head called `name`; equal seeds give equal heads, whatever the method."""
         config: Any = self.encoder.config
-        shape = HeadShape(config.hidden_size, labels, config.hidden_dropout_prob, config.initializer_range)
+        shape = HeadShape(config.hidden_size, labels, config.hidden_dropout_prob, config.initializer_range,
+                          config.vocab_size)  # fmt: skip
         with seeded(derive_seed(seed, "head", name)):
             self.heads[name] = format.head(shape)
 
     def forward(self, head: str, batch: Batch) -> Tensor:
         """Return the logits of one head for a batch of tokens; the format says their shape."""
         states = self.encoder(**tokens_of(batch)).last_hidden_state
-        logits: Tensor = self.heads[head](states)
+        module = self.heads[head]
+        if isinstance(module, MaskedHead):  # only hidden tokens are guessed: the vocabulary is large
+            words: Any = self.encoder
+            guesses: Tensor = module(states[batch["labels"] != IGNORED], words.get_input_embeddings().weight)
+            return guesses
+        logits: Tensor = module(states)
         return logits
 
 

@@ -56,8 +56,8 @@ def nothing_said_before() -> None:
 
 @pytest.fixture(scope="session")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Generated rows of every task, in the Hub's layout."""
-    return write_rows(tmp_path_factory.mktemp("mirror") / "rows", size=96)
+    """Rows of every task in four languages, in the Hub's layout."""
+    return write_rows(tmp_path_factory.mktemp("mirror") / "rows", size=96, speaking=("en", "de", "es", "sw"))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from adapterstilts.config.schema import TrainSettings
 from adapterstilts.data.batches import by_length, passes, step_indices, steps_per_epoch
 from adapterstilts.data.mixing import proportional
 
@@ -64,7 +65,8 @@ def test_evaluation_takes_every_example_once_longest_first():
 
 
 def test_a_large_task_counts_up_to_the_cap():
-    mixture = proportional({"large": 1_000_000, "small": 100}, cap=300, seed=0)
+    sizes = {"large": 1_000_000, "small": 100}
+    mixture = proportional(sizes, {name: name for name in sizes}, TrainSettings(examples_cap=300), seed=0)
     assert mixture.weights == (0.75, 0.25)
     drawn = [mixture.task_at(step) for step in range(2000)]
     assert 0.72 < drawn.count("large") / 2000 < 0.78

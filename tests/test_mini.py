@@ -1,14 +1,14 @@
-"""The generated rows and their vocabulary: the Hub's layout, labels that can be learned, nothing leaked, same bytes."""
+"""The generated rows and their vocabulary: the Hub's layout, labels that can be learned, nothing twice, same bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import random
 import re
 import subprocess
 import sys
 from collections import Counter
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,24 +22,28 @@ from adapterstilts.data.labels import gold_column
 from adapterstilts.data.source import NoSuchRows, load_languages, load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.formats import formats
+from adapterstilts.mini._columns import hub_table
+from adapterstilts.mini._makers import MAKERS, Source
+from adapterstilts.mini.languages import languages
 from adapterstilts.mini.random_base import Shape, random_base
 from adapterstilts.mini.rows import write_rows
 from adapterstilts.mini.tokenizer import write_tokenizer
 from adapterstilts.tasks import tasks
 
-SIZE = 400
+SIZE = 160
 PAIR_TASKS = ("snli", "mnli", "qqp", "xnli", "pawsx")
 CHOICE_TASKS = ("hellaswag", "cosmos_qa", "commonsense_qa", "xcopa")
-SPAN_TASKS = ("squad_v1", "squad_v2", "xquad", "tydiqa")
-ENGLISH = ("snli", "mnli", "qqp", "hellaswag", "cosmos_qa", "commonsense_qa", "squad_v1", "squad_v2")
-LANGUAGES = {name: ["en"] for name in ENGLISH}  # those not named here: all three
-LANGUAGES |= {"tatoeba": ["de", "es"], "xcopa": ["id", "sw"], "tydiqa": ["en", "id", "sw"]}
-SPLITS = [
-    (name, language, split)
-    for name in (*PAIR_TASKS, "udpos", *CHOICE_TASKS, *SPAN_TASKS, "tatoeba")
-    for language, split in product(LANGUAGES.get(name, ["en", "de", "es"]), tasks.get(name).splits)
-    if (name, language) != ("udpos", "es") or split == "test"
-]
+SPOKEN = {
+    "udpos": ["de", "en", "es", "hi", "ru", "tr", "yo", "zh"],
+    "wikipedia": ["de", "en", "es", "hi", "ru", "sw", "tr", "yo", "zh"],
+    "xnli": ["de", "en", "es", "hi", "ru", "sw", "tr", "zh"],
+    "xquad": ["de", "en", "es", "hi", "ru", "tr", "zh"],
+    "tatoeba": ["de", "es", "hi", "ru", "sw", "tr", "zh"],
+    "pawsx": ["de", "en", "es", "zh"],
+    "tydiqa": ["en", "ru", "sw"],
+    "xcopa": ["sw", "tr", "zh"],
+}
+SPOKEN |= {name: ["en"] for name in tasks.names() if name not in SPOKEN}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +66,7 @@ def texts(written):
 
 @pytest.fixture(scope="module")
 def folder(texts, tmp_path_factory):
-    return write_tokenizer(texts, tmp_path_factory.mktemp("tokenizer") / "files")
+    return write_tokenizer(texts, tmp_path_factory.mktemp("tokenizer") / "files", vocabulary=2000)
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +75,14 @@ def tokenizer(folder):
 
 
 def columns(mirror, name, language, split):
-    """Read a file as it lies there: the Hub's columns, without the loader."""
+    """Read a file as it lies there: the Hub's columns, without the loader; of one language where a file has more."""
     task = tasks.get(name)
     file = f"{task.splits.get(split, split)}-00000-of-00001.parquet"
-    return pq.read_table(mirror / task.repo / task.configs[language] / file).to_pydict()
+    there = pq.read_table(mirror / task.repo / task.configs[language] / file).flatten().to_pydict()
+    kept = [str(row).startswith(task.id_prefix.get(language, "")) for row in there.get("id", there[min(there)])]
+    return {
+        column: [value for value, keep in zip(values, kept, strict=True) if keep] for column, values in there.items()
+    }
 
 
 def uncached(repository, config, split, cache):
@@ -88,36 +96,46 @@ def pairs(mirror, name, language, split):
     return list(zip(there[task.columns["text_a"]], there[task.columns["text_b"]], strict=True))
 
 
+def splits_of(name, language):
+    return [split for split in tasks.get(name).splits if (name, language) != ("udpos", "yo") or split == "test"]
+
+
 # rows
 
 
-@pytest.mark.parametrize(("name", "language", "split"), SPLITS)
-def test_every_split_is_read_with_the_labels_of_its_task(written, name, language, split):
+@pytest.mark.parametrize("name", tasks.names())
+def test_every_split_is_read_in_every_language_with_the_labels_of_its_task(written, name):
     task = tasks.get(name)
     format = formats.get(task.format)
-    rows = load_rows(task, language, split, str(written), hold_out=False)
-    assert len(rows) + rows.dropped == (SIZE if split == "train" else SIZE // 4)
-    assert rows.repaired == 0
-    assert name == "snli" or rows.dropped == 0
-    if format.gold_kind != "labels":
-        assert task.labels == ()
-        return
-    label = rows.table.features[format.label_field]
-    if name not in CHOICE_TASKS:
-        assert tuple(getattr(label, "feature", label).names) == task.labels
-    gold, _ = gold_column(rows.table, format.label_field, rows.labels)
-    assert set(gold) == (set(range(len(task.labels))) if name != "udpos" else set(gold) - {-1})
+    assert SPOKEN[name] == [code for code in languages.names() if code in task.configs]
+    for language in SPOKEN[name]:
+        for split in splits_of(name, language):
+            rows = load_rows(task, language, split, str(written), hold_out=False)
+            trained = SIZE * (5 if name == "wikipedia" else 1)
+            assert len(rows) + rows.dropped == (trained if split == "train" else SIZE // 4)
+            assert rows.repaired == 0
+            assert rows.dropped == (len(rows) // 49 if name == "snli" else 0)
+            if format.gold_kind != "labels":
+                assert task.labels == ()
+                continue
+            label = rows.table.features[format.label_field]
+            if name not in CHOICE_TASKS:
+                assert tuple(getattr(label, "feature", label).names) == task.labels
+            gold, _ = gold_column(rows.table, format.label_field, rows.labels)
+            assert set(gold) == (set(range(len(task.labels))) if name != "udpos" else set(gold) - {-1})
 
 
-def test_rows_are_written_for_every_task():
-    assert {name for name, _, _ in SPLITS} == set(tasks.names())
+def test_rows_are_written_for_every_task_and_language():
+    assert set(MAKERS) == set(tasks.names())
+    assert SPOKEN["wikipedia"] == list(languages.names())
 
 
-def test_spanish_tags_have_a_test_split_only(written):
-    with pytest.raises(NoSuchRows):
-        load_rows(tasks.get("udpos"), "es", "dev", str(written))
+def test_yoruba_tags_have_a_test_split_only(written):
+    for split in ("train", "dev"):
+        with pytest.raises(NoSuchRows):
+            load_rows(tasks.get("udpos"), "yo", split, str(written))
     found = load_languages(tasks.get("udpos"), None, "dev", str(written))
-    assert [rows.language for rows in found] == ["en", "de"]
+    assert sorted(rows.language for rows in found) == ["de", "en", "es", "hi", "ru", "tr", "zh"]
 
 
 @pytest.mark.parametrize(("config", "split"), [("mnli", "test_matched"), ("mnli", "test_mismatched"), ("qqp", "test")])
@@ -128,40 +146,49 @@ def test_the_labels_of_glues_test_splits_are_withheld(written, config, split, tm
     assert table.features["label"].names == list(tasks.get(config).labels)
 
 
-def test_some_snli_rows_have_no_gold_label(written):
-    for split, count in (("train", SIZE), ("dev", SIZE // 4), ("test", SIZE // 4)):
-        assert load_rows(tasks.get("snli"), "en", split, str(written)).dropped == count // 50
+def test_two_in_a_hundred_snli_rows_have_no_gold_label(tmp_path):
+    mirror = write_rows(tmp_path / "mirror", size=400, speaking=["en"])
+    for split, count in (("train", 400), ("dev", 100), ("test", 100)):
+        assert load_rows(tasks.get("snli"), "en", split, str(mirror)).dropped == count // 50
+    assert {path.name for path in (mirror / "google/xtreme").iterdir()} == {"README.md", "udpos.English"}
 
 
-@pytest.mark.parametrize(
-    ("name", "language", "split"), [case for case in SPLITS if case[0] in (*PAIR_TASKS, *CHOICE_TASKS)]
-)
-def test_classes_are_balanced(written, name, language, split):
-    labels = columns(written, name, language, split)[tasks.get(name).columns["label"]]
-    counts = Counter(label for label in labels if label != -1)
-    assert len(counts) == len(tasks.get(name).labels)
-    assert max(counts.values()) <= 1.1 * min(counts.values())
+@pytest.mark.parametrize("name", [*PAIR_TASKS, *CHOICE_TASKS])
+def test_classes_are_balanced(written, name):
+    for language in SPOKEN[name]:
+        for split in tasks.get(name).splits:
+            labels = columns(written, name, language, split)[tasks.get(name).columns["label"]]
+            counts = Counter(label for label in labels if label != -1)
+            assert len(counts) == len(tasks.get(name).labels)
+            assert max(counts.values()) - min(counts.values()) <= (4 if name == "snli" else 1)
 
 
-@pytest.mark.parametrize("language", ["en", "de", "es"])
-def test_no_pair_is_in_two_splits_or_twice_in_one(written, language):
-    names = [name for name in PAIR_TASKS if language in LANGUAGES.get(name, ["en", "de", "es"])]
+@pytest.mark.parametrize("name", tasks.names())
+def test_no_rows_texts_are_in_two_splits_or_twice_in_one(written, name):
+    for language in SPOKEN[name]:
+        splits = splits_of(name, language)
+        rows = [row for split in splits for row in texts_of_rows(written, name, language, split)]
+        assert len(rows) >= SIZE // 4
+        assert [row for row, count in Counter(rows).items() if count > 1] == []
+
+
+def texts_of_rows(mirror, name, language, split):
+    """Return the texts of each row, in whatever order: its id, gold and answers left out."""
+    fields = ("text_a", "text_b", "tokens", "query", "document", "context", "question", "choices", "text")
+    task = tasks.get(name)
+    there = columns(mirror, name, language, split)
+    kept = [task.columns[field] for field in task.columns if field in fields or field.startswith("choice_")]
+    rows = zip(*(there[column] for column in kept), strict=True)
+    return [frozenset(text if isinstance(text, str) else tuple(text) for text in row) for row in rows]
+
+
+def test_no_english_pair_is_in_two_tasks(written):
     seen = Counter()
-    for name, split in product(names, ("train", "dev", "test")):
-        if split in tasks.get(name).splits:
-            seen.update(frozenset(pair) for pair in pairs(written, name, language, split))
-    assert len(seen) > SIZE
+    for name in PAIR_TASKS:
+        for split in tasks.get(name).splits:
+            seen.update(texts_of_rows(written, name, "en", split))
+    assert len(seen) > 5 * SIZE
     assert max(seen.values()) == 1
-
-
-@pytest.mark.parametrize("language", ["en", "de"])
-def test_no_tagged_sentence_is_in_two_splits_or_twice_in_one(written, language):
-    seen = Counter(
-        tuple(tokens)
-        for split in ("train", "dev", "test")
-        for tokens in columns(written, "udpos", language, split)["tokens"]
-    )
-    assert len(seen) == SIZE + 2 * (SIZE // 4)
 
 
 def words(text):
@@ -178,77 +205,33 @@ def differences(rows, vocabulary):
     return encoded
 
 
-@pytest.mark.parametrize(("name", "language"), [("snli", "en"), ("xnli", "de"), ("qqp", "en"), ("pawsx", "es")])
-def test_labels_can_be_learned_from_the_texts_compared(written, name, language):
-    train, test = (pairs(written, name, language, split) for split in ("train", "dev"))
-    gold, expected = (np.array(columns(written, name, language, split)["label"]) for split in ("train", "dev"))
+def labelled(name, language, split, count):
+    """Draw pairs and their labels through the maker, said by the language."""
+    task = tasks.get(name)
+    source = Source(random.Random(f"{name} {split}"), split)
+    rows = [MAKERS[name](source, number % len(task.labels)) for number in range(count)]
+    there = hub_table(task, language, rows).to_pydict()
+    texts = zip(there[task.columns["text_a"]], there[task.columns["text_b"]], strict=True)
+    return list(texts), np.array(there["label"])
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "least", "most"),
+    [("snli", "en", 0.5, 0.95), ("xnli", "de", 0.5, 0.95), ("xnli", "ru", 0.5, 0.95), ("xnli", "sw", 0.5, 0.95),
+     ("qqp", "en", 0.7, 1), ("pawsx", "es", 0.7, 0.95)],
+)  # fmt: skip
+def test_a_linear_model_on_the_words_that_differ_neither_fails_nor_saturates(name, language, least, most):
+    (train, gold), (test, expected) = labelled(name, language, "train", 1200), labelled(name, language, "dev", 400)
     vocabulary = {
         word: place for place, word in enumerate(sorted({word for pair in train for word in words(" ".join(pair))}))
     }
-    x, y = differences(train, vocabulary)[gold >= 0], np.eye(gold.max() + 1)[gold[gold >= 0]]
+    x, y = differences(train, vocabulary), np.eye(gold.max() + 1)[gold]
     weights = np.zeros((x.shape[1], y.shape[1]))
     for _ in range(300):  # softmax regression
         scores = np.exp(x @ weights)
         weights -= 0.5 * (x.T @ (scores / scores.sum(1, keepdims=True) - y) / len(x) + 1e-3 * weights)
     right = (differences(test, vocabulary) @ weights).argmax(1) == expected
-    assert right[expected >= 0].mean() > 0.7
-
-
-@pytest.mark.parametrize("language", ["en", "de", "es"])
-def test_a_word_has_one_tag(written, language):
-    there = columns(written, "udpos", language, "test")
-    tags = {}
-    for tokens, numbers in zip(there["tokens"], there["pos_tags"], strict=True):
-        for token, number in zip(tokens, numbers, strict=True):
-            tags.setdefault(token.lower(), set()).add(number)
-    assert [token for token, numbers in tags.items() if len(numbers) > 1] == []
-    used = {tasks.get("udpos").labels[number] for numbers in tags.values() for number in numbers}
-    assert used >= {"ADJ", "ADP", "ADV", "AUX", "DET", "NOUN", "PRON", "PROPN", "PUNCT", "VERB"}
-
-
-@pytest.mark.parametrize(
-    ("language", "right", "wrong"),
-    [
-        ("de", ["Der Mann", "Die Frau", "Ein Buch", "einen Hut", "eine Uhr", "in dem Garten", "von der Frau"],
-         ["Die Mann", "Der Frau", "Eine Buch", "eine Hut", "ein Uhr", "in der Garten", "von die Frau"]),
-        ("es", ["El hombre", "La mujer", "Un libro es", "una caja", "en el jardín"],
-         ["La hombre", "El mujer", "Una libro", "un caja", "en la jardín"]),
-    ],
-)  # fmt: skip
-def test_nouns_have_their_gender_and_case(written, language, right, wrong):
-    told = " ".join(text for pair in pairs(written, "xnli", language, "train") for text in pair)
-    assert all(phrase in told for phrase in right)
-    assert not any(phrase in told for phrase in wrong)
-
-
-AGREEMENT = {  # what may stand together: article, and the adjective's ending or the noun's gender
-    "de": {("der", "e"), ("die", "e"), ("das", "e"), ("ein", "er"), ("ein", "es"), ("eine", "e"), ("einen", "en"),
-           ("dem", "en"), ("der", "en")},
-    "es": {("el", "o"), ("un", "o"), ("la", "a"), ("una", "a"), ("el", "e"), ("un", "e"), ("la", "e"), ("una", "e")},
-    "en": {("a", False), ("an", True), ("the", False), ("the", True)},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("language", ["en", "de", "es"])
-def test_articles_agree_with_what_follows(written, language):
-    names = tasks.get("udpos").labels
-    there = columns(written, "udpos", language, "test")
-    found, genders = set(), {}
-    for tokens, numbers in zip(there["tokens"], there["pos_tags"], strict=True):
-        told = [(token.lower(), names[number]) for token, number in zip(tokens, numbers, strict=True)]
-        for (article, tag), (second, second_tag), (third, third_tag) in zip(told, told[1:], told[2:], strict=False):
-            adjective = second if second_tag == "ADJ" else third if third_tag == "ADJ" else ""
-            if tag != "DET":
-                continue
-            if language == "en":
-                found.add((article, second[0] in "aeiou"))
-            elif adjective:
-                found.add((article, re.search("e[nrs]?$" if language == "de" else ".$", adjective).group()))
-            if language == "es":
-                genders.setdefault(second, set()).add(article in {"la", "una"})
-    assert found <= AGREEMENT[language]
-    assert len(found) > 3
-    assert all(len(gender) == 1 for gender in genders.values())
+    assert least < right.mean() < most
 
 
 def digests(folder):
@@ -264,7 +247,7 @@ def test_equal_seeds_give_equal_bytes_in_another_process(written, texts, folder,
     program = (
         "from pathlib import Path; from adapterstilts.mini import rows, tokenizer;"
         f"rows.write_rows(Path('again'), size={SIZE});"
-        "tokenizer.write_tokenizer(Path('texts').read_text('utf-8').split('\\n'), Path('files'))"
+        "tokenizer.write_tokenizer(Path('texts').read_text('utf-8').split('\\n'), Path('files'), vocabulary=2000)"
     )
     path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": path}
@@ -277,6 +260,12 @@ def test_another_seed_gives_other_rows(written, tmp_path):
     other = write_rows(tmp_path / "other", seed=1, size=SIZE)
     assert digests(other).keys() == digests(written).keys()
     assert not set(pairs(other, "snli", "en", "train")) & set(pairs(written, "snli", "en", "train"))
+
+
+def test_a_language_that_the_world_does_not_speak_is_refused(tmp_path):
+    with pytest.raises(UserError, match="does not speak 'fr'"):
+        write_rows(tmp_path / "mirror", speaking=["en", "fr"])
+    assert not (tmp_path / "mirror").exists()
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path):
@@ -306,7 +295,7 @@ def test_columns_and_types_are_the_hubs(written, real_data, name, language, spli
 @pytest.mark.parametrize(
     ("name", "language", "split"),
     [("hellaswag", "en", "train"), ("cosmos_qa", "en", "dev"), ("commonsense_qa", "en", "train"),
-     ("xcopa", "id", "test"), ("squad_v1", "en", "train"), ("squad_v2", "en", "dev"), ("xquad", "de", "test"),
+     ("xcopa", "sw", "test"), ("squad_v1", "en", "train"), ("squad_v2", "en", "dev"), ("xquad", "de", "test"),
      ("tydiqa", "en", "train"), ("tatoeba", "de", "test")],
 )  # fmt: skip
 def test_columns_that_are_read_have_the_hubs_types(written, real_data, name, language, split, tmp_path):
@@ -337,9 +326,9 @@ def test_special_tokens_have_the_ids_of_xlm_r(tokenizer):
 
 
 def test_texts_and_pairs_have_the_layout_of_xlm_r(tokenizer):
-    alone, pair = tokenizer("The man"), tokenizer("The man", "a box")
+    alone, pair = tokenizer("The doctor"), tokenizer("The doctor", "a cake")
     assert set(pair) == {"input_ids", "attention_mask"}
-    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("The man", "a box"))
+    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("The doctor", "a cake"))
     assert alone["input_ids"] == [0, *first, 2]
     assert pair["input_ids"] == [0, *first, 2, 2, *second, 2]
 
@@ -354,33 +343,35 @@ def test_words_split_beforehand_keep_their_places(tokenizer):
 
 
 def test_a_mask_takes_the_blank_before_it(tokenizer):
-    assert tokenizer("the <mask> box").tokens() == ["<s>", "▁the", " <mask>", "▁box", "</s>"]
+    assert tokenizer("the <mask> cake").tokens() == ["<s>", "▁the", " <mask>", "▁cake", "</s>"]
 
 
 def test_text_is_normalised(tokenizer):
-    assert tokenizer("ｔｈｅ\tman\u00a0 ")["input_ids"] == tokenizer("the man")["input_ids"]
+    assert tokenizer("ｔｈｅ\tdoctor\u00a0 ")["input_ids"] == tokenizer("the doctor")["input_ids"]
 
 
 @pytest.mark.parametrize("step", [1, -1], ids=["as it is", "backwards"])
 def test_no_character_is_unknown(tokenizer, texts, step):
-    assert not any(tokenizer.unk_token_id in ids for ids in tokenizer([text[::step] for text in texts])["input_ids"])
+    marked = re.compile("[^\u0300-\u036f][\u0300-\u036f]*")  # a letter and its marks, which backwards stay its own
+    turned = ["".join(marked.findall(text)[::step]) for text in texts]
+    assert not any(tokenizer.unk_token_id in ids for ids in tokenizer(turned)["input_ids"])
 
 
 def test_a_rare_character_is_known_in_another_word(tmp_path):
-    texts = ["the man sells the box"] * 500 + ["ξ ☃ 中文"]
+    texts = ["the doctor sells a cake"] * 500 + ["ξ ☃ 中文"]
     small = AutoTokenizer.from_pretrained(write_tokenizer(texts, tmp_path / "files", vocabulary=40))
-    assert small.unk_token_id not in small("ξ ☃ 中文 文中 m☃ξ")["input_ids"]
+    assert small.unk_token_id not in small("ξ ☃ 中文 文中 d☃ξ")["input_ids"]
     assert len(small) <= 40
 
 
 def test_common_words_are_one_token_each(tokenizer):
-    assert tokenizer("The man sells the box in the garden.").tokens()[1:-1] == [
-        "▁The", "▁man", "▁sells", "▁the", "▁box", "▁in", "▁the", "▁garden", "."
+    assert tokenizer("The doctor sells a cake in the garden.").tokens()[1:-1] == [
+        "▁The", "▁doctor", "▁sells", "▁a", "▁cake", "▁in", "▁the", "▁garden", "."
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"), [(["the man sells the box"], "cannot spell"), ([], "no text"), ([" "], "no text")]
+    ("texts", "said"), [(["the doctor sells a cake"], "cannot spell"), ([], "no text"), ([" "], "no text")]
 )
 def test_a_vocabulary_that_cannot_be_is_refused(texts, said, tmp_path):
     with pytest.raises(UserError, match=said):

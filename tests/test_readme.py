@@ -48,7 +48,7 @@ def small(words: list[str], folder: Path) -> list[str]:
     """Let a training take two steps on the tiny base, and read generated rows; leave all else as it stands."""
     base = str(folder / "runs/quickstart/base")
     words = [base if word == "FacebookAI/xlm-roberta-large" else word for word in words]
-    if words[0].startswith("train-"):
+    if words[0].startswith("train-") or words[0] == "continue-mlm":
         words = [*words, "--max-steps", "2"]
         words = words if "--from" in words else [*words, "--base", base]
     return words

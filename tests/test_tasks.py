@@ -25,6 +25,7 @@ RIGHT_AND_WRONG = {  # gold, and predictions that must score 0 to below 100, by 
     "tagging": ([["NOUN", "VERB"]], [["VERB", "NOUN"]]),
     "span": ([["a dog"], ["a cat"]], ["cat", "dog"]),
     "retrieval": (["0", "1"], ["1", "0"]),
+    "masked_lm": ([[4.0, 4.0, 0.1]], [[4.0, 1.0, 9.0]]),  # a prediction holds what is right, too
 }
 
 

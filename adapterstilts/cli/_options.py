@@ -36,11 +36,12 @@ _SHORTHANDS = {
     "max_steps": "train.max_steps",
     "limit_train": "data.limit_train",
     "select_on": "data.select_on",
+    "languages": "data.languages",
     "reuse_head": "reuse_head",
 }
 
+_tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated.")
 _training = (
-    click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated."),
     click.option("--method", default="lora", show_default=True, metavar="NAME", help="How to train: lora, full, ..."),
     click.option("--base", metavar="ID|DIR", help="Pretrained encoder.  [default: XLM-R Large, or that of --from]"),
     click.option("--from", "start", metavar="RUN", help="Start from this run."),
@@ -67,9 +68,21 @@ _training = (
 
 def training(command: Command) -> Command:
     """Give a command all options of a training."""
-    for option in reversed(_training):
+    for option in reversed((_tasks, *_training)):
         command = option(command)
     return command
+
+
+def training_on(task: str) -> Callable[[Command], Command]:
+    """Give a command all options of a training on one task, by default `task`."""
+
+    def decorate(command: Command) -> Command:
+        one = click.option("--task", default=task, show_default=True, metavar="NAME", help="What to train on.")
+        for option in reversed((one, *_training)):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def run_training(train: Callable[..., Any], options: dict[str, Any]) -> None:

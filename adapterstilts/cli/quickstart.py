@@ -13,9 +13,9 @@ from adapterstilts.cli import _options
 @click.option("--out", default="runs/quickstart", show_default=True, metavar="DIR", help="Everything is put here.")
 @_options.as_json
 def quickstart(out: str, as_json: bool) -> None:
-    """Run the main job from end to end, offline, on generated rows and a tiny random encoder.
+    """Run the main job from end to end, offline, on an invented world and a tiny random encoder.
 
-    Intermediate task, target task, evaluation in three languages, LoRA beside full fine-tuning. It shows the
+    Intermediate task, target task, evaluation in eight languages, LoRA beside full fine-tuning. It shows the
     machinery; its scores mean nothing. Run again, it repeats nothing; interrupted, it goes on.
 
     \b

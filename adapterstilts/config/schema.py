@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Phase = Literal["intermediate", "target"]
+Phase = Literal["intermediate", "target", "mlm"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -77,6 +77,9 @@ class TrainSettings(Frozen):
     examples_cap: int | None = Field(
         2**17, ge=1, description="Several tasks: no task counts for more rows than this when one is drawn."
     )
+    language_exponent: float = Field(
+        0.3, ge=0, le=1, description="Masked LM: a language's share is its rows to this power (XLM-R: 0.3)."
+    )
 
 
 class DataSettings(Frozen):
@@ -87,6 +90,7 @@ class DataSettings(Frozen):
     )
     doc_stride: int = Field(128, ge=1, description="Span: a window begins every so many tokens (XTREME: 128).")
     max_query_length: int = Field(64, ge=1, description="Span: a question keeps so many tokens (XTREME: 64).")
+    languages: tuple[str, ...] | None = Field(None, description="Masked LM: train on these; none: all that are here.")
     limit_train: int | None = Field(None, ge=1, description="Train on so many rows, drawn with the seed.")
     select_on: Literal["dev", "xtreme"] = Field(
         "dev",

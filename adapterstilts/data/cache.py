@@ -41,10 +41,14 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def take(self, indices: npt.NDArray[np.int64]) -> dict[str, list[Any]]:
-        """Return the examples at `indices`, as columns of lists: one pass' worth, never a data set."""
+    def take(self, indices: npt.NDArray[np.int64], draw: int = 0) -> dict[str, list[Any]]:
+        """Return the examples at `indices`, as columns of lists: one pass' worth, never a data set.
+
+        `draw`: which of their looks, for formats whose examples look different each time they are read.
+        """
         columns: dict[str, list[Any]] = self.examples[indices]
-        return columns
+        vary = getattr(self.format, "vary", None)
+        return vary(columns, draw) if vary else columns
 
 
 def encoding_for(task: Task, tokenizer: Any, settings: DataSettings, positions: int) -> Encoding:

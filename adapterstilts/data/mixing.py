@@ -6,12 +6,15 @@ a large task does not drown the others.
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adapterstilts.config.identity import derive_seed
+from adapterstilts.config.schema import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,20 @@ class Mixture:
         return str(generator.choice(np.asarray(self.names), p=np.asarray(self.weights)))
 
 
-def proportional(sizes: Mapping[str, int], cap: int | None, seed: int) -> Mixture:
-    """Return the mixture in which a task's share is its number of rows, counted up to `cap`."""
-    capped = [min(size, cap) if cap else size for size in sizes.values()]
-    return Mixture(tuple(sizes), tuple(size / sum(capped) for size in capped), seed)
+def proportional(sizes: Mapping[str, int], tasks: Mapping[str, str], settings: TrainSettings, seed: int) -> Mixture:
+    """Return the mixture in which a task's share is its number of rows, counted up to `train.examples_cap`.
+
+    `sizes` are rows by label; labels of one task (`tasks` names it) are its languages, which share what is the
+    task's in proportion to their rows to the power of `train.language_exponent` (Conneau et al. 2020, section 3.1).
+    """
+    cap = settings.examples_cap or math.inf
+    totals: dict[str, float] = defaultdict(float)
+    powers: dict[str, float] = defaultdict(float)
+    for label, size in sizes.items():
+        totals[tasks[label]] += size
+        powers[tasks[label]] += size**settings.language_exponent
+    shares = [
+        min(totals[tasks[label]], cap) * size**settings.language_exponent / powers[tasks[label]]
+        for label, size in sizes.items()
+    ]
+    return Mixture(tuple(sizes), tuple(share / sum(shares) for share in shares), seed)

@@ -35,12 +35,13 @@ class Encoding:
 
 
 class HeadShape(NamedTuple):
-    """What a head is built from: widths, dropout and the spread of its first weights."""
+    """What a head is built from: widths, dropout, the spread of its first weights, the size of the vocabulary."""
 
     hidden_size: int
     labels: int
     dropout: float
     initializer_range: float
+    vocabulary: int = 0
 
 
 class Meaning(NamedTuple):

@@ -90,3 +90,18 @@ class StartEndHead(nn.Module):
         """Map states (examples, length, hidden) to logits (examples, length, 2)."""
         logits: Tensor = self.qa_outputs(states)
         return logits
+
+
+class MaskedHead(nn.Module):
+    """XLMRobertaLMHead without its decoder: the decoder is the encoder's word embeddings, which stay where they are."""
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.dense = linear(shape.hidden_size, shape.hidden_size, shape.initializer_range)
+        self.layer_norm = nn.LayerNorm(shape.hidden_size, eps=1e-5)
+        self.bias = nn.Parameter(torch.zeros(shape.vocabulary))
+
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
+        """Map states (tokens, hidden) to logits (tokens, vocabulary); `embeddings` (vocabulary, hidden)."""
+        guessed = self.layer_norm(nn.functional.gelu(self.dense(states)))
+        return nn.functional.linear(guessed, embeddings, self.bias)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from adapterstilts.mini.grammar import Said, answer, sentence, text
+from adapterstilts.config.identity import derive_seed
+from adapterstilts.mini._makers import Row
+from adapterstilts.mini.said import Question, Statement, joined, place_of, text, tokens
 from adapterstilts.tasks import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
 
-Row = tuple[tuple[Said, ...], int]  # what is said, and the label
 Fields = dict[str, Any]
 
 _WITH_NUMBERED_LABELS = ("cosmos_qa", "xcopa")
@@ -74,48 +74,57 @@ def _nested(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _pair(task: Task, language: str, row: Row) -> Fields:
-    (first, second), label = row
-    return {"text_a": text(first, language), "text_b": text(second, language), "label": label}
+    first, second = row.texts
+    return {"text_a": joined(first, language), "text_b": joined(second, language), "label": row.label}
 
 
 def _tagged(task: Task, language: str, row: Row) -> Fields:
-    [said], _ = row
-    words, tags = zip(*sentence(said, language), strict=True)
-    return {"tokens": list(words), "tags": [task.labels.index(tag) for tag in tags]}
+    [(said,)] = row.texts
+    words = tokens(said, language)
+    return {"tokens": [word.form for word in words], "tags": [task.labels.index(word.upos) for word in words]}
 
 
 def _translated(task: Task, language: str, row: Row) -> Fields:
     """Return both sentences, with the newline at their ends that the Hub's have."""
-    [said], _ = row
-    return {"query": text(said, "en") + "\n", "document": text(said, language) + "\n"}
+    [said] = row.texts
+    return {"query": joined(said, "en") + "\n", "document": joined(said, language) + "\n"}
 
 
 def _choice(task: Task, language: str, row: Row) -> Fields:
     """Return a context and as many choices as labels, and before them a question where the task has one."""
-    said, label = row
-    texts = [text(one, language) for one in said]
-    fields: Fields = {"label": label if task.name in _WITH_NUMBERED_LABELS else task.labels[label]}
-    fields["choices"] = [texts.pop() for _ in task.labels][::-1]
-    fields |= {f"choice_{place}": choice for place, choice in enumerate(fields["choices"])}
-    if "question" in task.wording:  # the question is a code: what is done by whom tells which
-        (fact, _), codes = said[0], list(task.wording["question"])
-        fields["question"] = codes[fact["doing"] % len(codes)]
+    texts = [joined(one, language) for one in row.texts]
+    choices = texts[-len(task.labels) :]
+    label = row.label if task.name in _WITH_NUMBERED_LABELS else task.labels[row.label]
+    fields: Fields = {"label": label, "choices": choices, "context": texts[0]}
+    fields |= {f"choice_{place}": choice for place, choice in enumerate(choices)}
+    if "question" in task.wording:  # the question is a code; which one, the row's own words tell
+        codes = list(task.wording["question"])
+        fields["question"] = codes[derive_seed(0, joined(row.texts[0], "en")) % len(codes)]
     elif "question" in task.columns:
-        fields["question"] = texts.pop()
-    return {**fields, "context": " ".join(texts)}
+        fields["question"] = texts[1]
+    return fields
 
 
 def _answered(task: Task, language: str, row: Row) -> Fields:
     """Return a passage, a question about the statement that `label` counts, and where the answer stands; or none."""
-    (*statements, question), label = row
-    texts = [text(one, language) for one in statements]
-    fields: Fields = {"context": " ".join(texts), "question": text(question, language)}
-    if label == len(statements):
+    statements, (question,) = row.texts
+    fields: Fields = {"context": joined(statements, language), "question": text(question, language)}
+    if row.label == len(statements):
         return {**fields, "answer_texts": [], "answer_starts": []}
-    found = re.search(rf"\b{re.escape(answer(question, language))}\b", texts[label], re.IGNORECASE)
-    assert found, "a question asks for what its statement says"
-    start = len(" ".join([*texts[:label], ""])) + found.start()
-    return {**fields, "answer_texts": [found.group()], "answer_starts": [start]}
+    about = statements[row.label]
+    assert isinstance(question, Question)
+    assert isinstance(about, Statement)
+    begin, end = place_of(about, question.asked, language)
+    answer = text(about, language)[begin:end]
+    start = len(joined((*statements[: row.label], about), language)) - len(text(about, language)) + begin
+    return {**fields, "answer_texts": [answer], "answer_starts": [start]}
+
+
+def _written(task: Task, language: str, row: Row) -> Fields:
+    """Return an article; in two languages (English, or Spanish behind English) where the label is 1."""
+    other = "es" if language == "en" else "en"
+    pieces = [joined(row.texts[0], one) for one in ((language, other) if row.label else (language,))]
+    return {"text": " ".join(pieces)}
 
 
 _FIELDS: dict[str, Callable[[Task, str, Row], Fields]] = {
@@ -124,4 +133,5 @@ _FIELDS: dict[str, Callable[[Task, str, Row], Fields]] = {
     "retrieval": _translated,
     "multiple_choice": _choice,
     "span": _answered,
+    "masked_lm": _written,
 }

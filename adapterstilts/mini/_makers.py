@@ -1,122 +1,275 @@
-"""What the generated rows say: for each task, texts whose label follows from comparing them.
+"""What the embedded mirror's rows say: for each task, texts whose label follows from comparing them.
 
-Denials and recipients alone give some labels of inferences away, as in real data. Questions about a passage and its
-right choices repeat the words of one of its statements, no two of which share their agent, thing or place.
+Facts are split once for all tasks: who does it and to which thing decides whether a fact belongs to train, dev or
+test rows, so no fact that a test row tells as true is told in any training row, whatever the task or the language.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
-from adapterstilts.mini.grammar import LEXICON, QUESTIONS, Fact, Said, draw, opposite
+from adapterstilts.config.identity import derive_seed
+from adapterstilts.mini.said import Definition, Phrase, Property, Question, Said, Statement
+from adapterstilts.mini.world import (
+    ACTIONS,
+    HYPERNYMS,
+    NAMES,
+    PEOPLE,
+    PLACES,
+    QUALITIES,
+    THINGS,
+    TIMES,
+    Fact,
+    Order,
+    Role,
+    fits,
+)
 
-_DETAILS = ("who_is", "what_is", "place", "when")
-KINDS = {"span": ("0", "1", "2"), "retrieval": ("",)}  # in place of labels: which statement is asked about; nothing
+Split = Literal["train", "dev", "test"]
+Text = tuple[Said, ...]
 
-Maker = Callable[[random.Random, str], tuple[Said, ...]]
-
-
-def _inference(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw a premise, and a hypothesis that says less (entailment), something new, or the opposite."""
-    details = rng.sample(_DETAILS, rng.choice((2, 3))) + ["recipient"] * (rng.random() < 0.15)
-    premise = draw(rng, ("who", "doing", "what", *details))
-    kept = rng.sample(details, rng.randrange(len(details)))
-    less = {part: premise[part] for part in ("who", "doing", "what", *kept)}
-    if label == "entailment" and rng.random() < 0.3:
-        less = {part: number for part, number in less.items() if part not in ("who", "who_is")}
-    elif label == "neutral":
-        less |= draw(rng, [rng.choice([part for part in (*_DETAILS, "recipient") if part not in details])])
-    elif label == "contradiction":
-        other = opposite(rng, less, ["doing", *(part for part in kept if part in _DETAILS[:3])])
-        less = rng.choice((other, less | {"denied": 1}))
-    return (premise, "plain"), (less, rng.choice(("plain", "plain", "passive")))
-
-
-def _paraphrase(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw two sentences of nearly the same words: the same fact in another order, or another fact."""
-    parts = ("who", "doing", "what", *_DETAILS[: rng.choice((3, 4))])
-    fact = other = draw(rng, parts)
-    if label == "0" and fact["who_is"] != fact["what_is"] and rng.random() < 0.3:
-        other = fact | {"who_is": fact["what_is"], "what_is": fact["who_is"]}
-    elif label == "0":
-        other = opposite(rng, fact, parts[:6])
-    return (fact, "plain"), (other, rng.choice(("fronted", "passive")))
+_DETAILS = ("agent_quality", "thing_quality", "place", "time", "recipient")
 
 
-def _question(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw two questions in different words, about the same fact or not."""
-    parts = ("doing", "what", *rng.sample(("what_is", "place", "when", "recipient"), 2))
-    fact = draw(rng, parts)
-    other = fact if label == "duplicate" else opposite(rng, fact, parts)
-    first, second = rng.sample(list(QUESTIONS), 2)
-    return (fact, first), (other, second)
+class Row(NamedTuple):
+    """What a row says, text by text, and its label: a number among the task's, or what the format makes of it."""
+
+    texts: tuple[Text, ...]
+    label: int
 
 
-def _statement(rng: random.Random, _: str) -> tuple[Said, ...]:
-    agent = ("who", "who_is") if rng.random() < 0.8 else ()
-    fact = draw(rng, (*agent, "doing", "what", "place", *rng.sample((*_DETAILS, "recipient"), 2)))
-    return ((fact, rng.choice(("plain", "fronted", "passive"))),)
+def having(fact: Fact, parts: Mapping[str, Any]) -> Fact:
+    """Return the fact with other parts; None leaves a detail out."""
+    changed: Fact = replace(fact, **parts)
+    return changed
 
 
-def _passage(rng: random.Random, statements: int) -> list[Fact]:
-    """Draw facts whose agents, things and places neither agree nor exclude each other."""
-    facts = [draw(rng, ("who_is", "doing", "when")) for _ in range(statements)]
-    for part in ("who", "what", "place"):
-        for fact, pair in zip(facts, rng.sample(range(len(LEXICON[part]) // 2), statements), strict=True):
-            fact[part] = 2 * pair + rng.randrange(2)
-    return facts
+def without(fact: Fact, parts: Iterable[str]) -> Fact:
+    """Return the fact without some of its details."""
+    return having(fact, dict.fromkeys(parts))
 
 
-def _told(rng: random.Random, facts: Sequence[Fact]) -> tuple[Said, ...]:
-    return tuple((fact, rng.choice(("plain", "fronted"))) for fact in facts)
+def split_of(fact: Fact) -> Split:
+    """Return the split that a fact belongs to; an eighth of all pairs of agent and thing are test, an eighth dev."""
+    lot = derive_seed(0, "split", fact.agent, fact.thing) % 8
+    return "test" if lot == 0 else "dev" if lot == 1 else "train"
 
 
-def _asked(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw a passage and a question about the statement of number `label`; `none`: about what nobody does."""
-    facts = _passage(rng, len(KINDS["span"]))
-    about = opposite(rng, rng.choice(facts), ("doing",)) if label == "none" else facts[int(label)]
-    return *_told(rng, facts), (about, rng.choice(("person", "where", "thing")))
+@dataclass(frozen=True)
+class Source:
+    """Random facts of one split."""
+
+    rng: random.Random
+    split: Split
+
+    def fact(self, details: Sequence[str] = (), unlike: Sequence[Fact] = ()) -> Fact:
+        """Draw a fact with `details`, whose agent, thing and place none of `unlike` has."""
+        used = {part for fact in unlike for part in (fact.agent, fact.thing, fact.place)}
+        while True:
+            agent, action = self.rng.choice([*PEOPLE]), self.rng.choice([*ACTIONS])
+            thing = self.rng.choice([thing for thing in THINGS if fits(action, thing)])
+            fact = self.detailed(Fact(agent, action, thing), details)
+            if split_of(fact) == self.split and not used & {fact.agent, fact.thing, fact.place or fact.agent}:
+                return fact
+
+    def detailed(self, fact: Fact, details: Sequence[str]) -> Fact:
+        """Draw those details that `fact` does not have yet; nothing is done for someone that cannot be."""
+        new = {part: self._draw(part) for part in details if getattr(fact, part) is None}
+        if not ACTIONS[fact.action].for_someone:
+            new.pop("recipient", None)
+        return having(fact, new)
+
+    def some(self, fewest: int, most: int) -> list[str]:
+        """Draw between `fewest` and `most` names of details, one of them at least one that every fact can have."""
+        first = self.rng.sample(_DETAILS[:4], min(1, fewest))
+        others = [part for part in _DETAILS if part not in first]
+        return first + self.rng.sample(others, self.rng.randint(fewest, most) - len(first))
+
+    def told(self, fact: Fact) -> Statement:
+        """Tell a fact in one order or the other."""
+        return Statement(fact, self.rng.choice(("plain", "fronted")))
+
+    def passage(self, count: int) -> list[Fact]:
+        """Draw facts with places and times, no two with the same agent, thing or place."""
+        facts: list[Fact] = []
+        for _ in range(count):
+            facts.append(self.fact(("place", "time", *self.some(0, 1)), facts))
+        return facts
+
+    def _draw(self, part: str) -> str:
+        if part.endswith("_quality"):
+            of = "person" if part.startswith("agent") else "thing"
+            return self.rng.choice([name for name, quality in QUALITIES.items() if quality.of == of])
+        return self.rng.choice({"place": [*PLACES], "time": [*TIMES], "recipient": [*NAMES]}[part])
 
 
-def _continuation(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw a passage and four endings: one says a part of it again, three put another word into that."""
-    facts = _passage(rng, 2)
-    parts = ("who", "doing", "what", "place")
-    right = {part: facts[0][part] for part in parts}
-    wrong = [opposite(rng, right, (part,)) for part in rng.sample(parts, 3)]
-    return *_told(rng, rng.sample(facts, 2)), *_told(rng, _placed(right, wrong, int(label)))
+def changed(rng: random.Random, fact: Fact, parts: Sequence[str]) -> Fact:
+    """Return the fact with another, excluding word in one of `parts`."""
+    part = rng.choice([part for part in parts if getattr(fact, part) is not None])
+    now: str = getattr(fact, part)
+    others = {
+        "action": lambda: ACTIONS[now].opposite,
+        "agent_quality": lambda: QUALITIES[now].opposite,
+        "thing_quality": lambda: QUALITIES[now].opposite,
+        "time": lambda: TIMES[now],
+        "place": lambda: rng.choice([place for place in PLACES if place != now]),
+        "agent": lambda: rng.choice([person for person in PEOPLE if person != now]),
+        "thing": lambda: rng.choice([thing for thing in THINGS if thing != now and fits(fact.action, thing)]),
+    }
+    new = having(fact, {part: others[part]()})
+    return new if ACTIONS[new.action].for_someone else replace(new, recipient=None)
 
 
-def _who(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw a passage of four statements, a question who does what one of them says, and all their agents."""
-    facts = _passage(rng, 4)
-    choices = _placed(facts[0], facts[1:], int(label))
-    return *_told(rng, rng.sample(facts, 4)), (facts[0], "person"), *((fact, "agent") for fact in choices)
+def _less(source: Source, fact: Fact) -> Fact:
+    """Return what follows from a fact: without some details, or with a wider word for the agent or the thing."""
+    there = [part for part in _DETAILS if getattr(fact, part)]
+    dropped = source.rng.sample(there, source.rng.randint(0, len(there)))
+    fact = without(fact, dropped)
+    if source.rng.random() < 0.3:
+        part = source.rng.choice(("agent", "thing"))
+        fact = having(fact, {part: HYPERNYMS[getattr(fact, part)]})
+    return fact
 
 
-def _where(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw a statement, a question where that is, and five places."""
-    [fact] = _passage(rng, 1)
-    others = [place for place in range(len(LEXICON["place"])) if place != fact["place"]]
-    choices = _placed(fact, [fact | {"place": place} for place in rng.sample(others, 4)], "ABCDE".index(label))
-    return *_told(rng, [fact]), (fact, "where"), *((choice, "place") for choice in choices)
+def _inference(source: Source, label: int) -> Row:
+    """Premise and hypothesis: what follows, what is new, what is excluded.
+
+    Where the premise denies, less and more change places: who buys no apple buys no red apple.
+    """
+    rng = source.rng
+    premise = source.fact(source.some(1, 3))
+    absent = [part for part in _DETAILS if getattr(premise, part) is None]
+    absent = absent if ACTIONS[premise.action].for_someone else [part for part in absent if part != "recipient"]
+    more = source.detailed(premise, rng.sample(absent, 1))
+    narrow = [part for part in _DETAILS[1:] if getattr(premise, part)]  # not the agent's: that one is known anyway
+    if narrow and rng.random() < 0.25:
+        premise, more = replace(premise, negated=True), replace(more, negated=True)
+        whole = replace(premise, negated=False)
+        wider = without(premise, rng.sample(narrow, 1))
+        hypothesis = (more, wider, whole)[label]
+    else:
+        less = _less(source, premise)
+        kept = without(premise, [part for part in _DETAILS if not getattr(less, part)])
+        against = changed(rng, kept, ("action", *_DETAILS[:4]))
+        against = replace(less, negated=True) if rng.random() < 0.4 else against
+        hypothesis = (less, having(_less(source, more), _new(premise, more)), against)[label]
+    told = Statement(hypothesis, rng.choice(("plain", "fronted")), rng.random() < 0.3)
+    return Row(((source.told(premise),), (told,)), label)
 
 
-def _cause(rng: random.Random, label: str) -> tuple[Said, ...]:
-    """Draw what somebody does, and two things to which the contrary is done: the same thing and another."""
-    [fact] = _passage(rng, 1)
-    right = opposite(rng, fact, ("doing",))
-    choices = _placed(right, [opposite(rng, right, ("what",))], int(label))
-    return *_told(rng, [fact]), *((choice, "done") for choice in choices)
+def _new(fact: Fact, more: Fact) -> dict[str, str]:
+    """Return the details that `more` has and `fact` does not."""
+    return {p: getattr(more, p) for p in _DETAILS if getattr(more, p) and not getattr(fact, p)}
+
+
+def _paraphrase(source: Source, label: int) -> Row:
+    """Two sentences of nearly the same words: the same fact in another order, or with one word exchanged."""
+    fact = source.fact(("place", "time", *source.rng.sample(_DETAILS[:2], 1)))
+    other = fact if label else changed(source.rng, fact, ("action", *_DETAILS[:4]))
+    orders: list[Order] = source.rng.sample(["plain", "fronted"], 2)
+    first, second = Statement(fact, orders[0]), Statement(other, orders[1], source.rng.random() < 0.3)
+    return Row(((first,), (second,)), label)
+
+
+def _same_question(source: Source, label: int) -> Row:
+    """Two ways to ask: in one sentence, or with a part of it said before; about the same, or not."""
+    rng = source.rng
+    fact = source.fact(("agent_quality", "place", "time"))
+    asked: Role = rng.choice(("thing", "place", "time"))
+    parts = [part for part in ("agent_quality", "place", "time") if part != asked]
+    other = fact if label else changed(rng, fact, (*parts, "action"))
+    assert other.agent_quality is not None
+    apart = (Property(other.agent, other.agent_quality), Question(replace(other, agent_quality=None), asked))
+    whole: Text = (Question(fact, asked),)
+    return Row((whole, apart) if rng.random() < 0.5 else (apart, whole), label)
+
+
+def _sentence(source: Source, label: int) -> Row:
+    """Any one sentence."""
+    rng, kind = source.rng, source.rng.random()
+    fact = replace(source.fact(source.some(2, 5)), count=rng.choice(("one", "one", "two", "three")))
+    if kind < 0.7:
+        return Row(((Statement(replace(fact, negated=rng.random() < 0.15), source.told(fact).order),),), label)
+    if kind < 0.85:
+        return Row(((Question(fact, rng.choice(("agent", "thing", "place", "time"))),),), label)
+    if kind < 0.92 or fact.agent_quality is None:
+        return Row(((Definition(rng.choice((fact.agent, fact.thing))),),), label)
+    return Row(((Property(fact.agent, fact.agent_quality),),), label)
+
+
+def _asked(source: Source, label: int) -> Row:
+    """A passage and a question about its statement number `label`; 3: about what nobody in it does."""
+    facts = source.passage(3)
+    about = changed(source.rng, source.rng.choice(facts), ("action",)) if label == 3 else facts[label]
+    asked: Role = source.rng.choice(("agent", "thing", "place", "time"))
+    kept = without(about, source.rng.sample([part for part in ("place", "time") if part != asked], 1))
+    return Row((tuple(source.told(fact) for fact in facts), (Question(kept, asked),)), label)
+
+
+def _continuation(source: Source, label: int) -> Row:
+    """A passage and four endings: one tells a part of it again, three with another word in that."""
+    facts = source.passage(2)
+    right = replace(facts[0], time=None)
+    parts = source.rng.sample(("agent", "action", "thing", "place"), 3)
+    endings = _placed(right, [changed(source.rng, right, (part,)) for part in parts], label)
+    context = tuple(source.told(fact) for fact in source.rng.sample(facts, 2))
+    return Row((context, *((Statement(ending),) for ending in endings)), label)
+
+
+def _who(source: Source, label: int) -> Row:
+    """A passage of four statements, a question to one of them, and what all four would answer."""
+    facts = source.passage(4)
+    asked: Role = source.rng.choice(("agent", "thing", "place"))
+    answers = _placed(facts[0], facts[1:], label)
+    context = tuple(source.told(fact) for fact in source.rng.sample(facts, 4))
+    return Row((context, (Question(facts[0], asked),), *((Phrase(fact, asked),) for fact in answers)), label)
+
+
+def _sensible(source: Source, label: int) -> Row:
+    """A question what somebody does something to, and five things, of which one makes sense."""
+    rng = source.rng
+    while True:
+        fact = source.fact(("place",))
+        others = [thing for thing in THINGS if not fits(fact.action, thing)]
+        if len(others) >= 4:
+            wrong = [replace(fact, thing=thing) for thing in rng.sample(others, 4)]
+            choices = [(Phrase(one, "thing"),) for one in _placed(fact, wrong, label)]
+            return Row(((Question(fact, "thing"),), *choices), label)
+
+
+def _cause(source: Source, label: int) -> Row:
+    """What somebody does, and two things that the contrary is done to: the same thing and another."""
+    fact = source.fact(("thing_quality",))
+    right = changed(source.rng, fact, ("action",))
+    wrong = changed(source.rng, right, ("thing",))
+    return Row(((Statement(fact),), *((Statement(one),) for one in _placed(right, [wrong], label))), label)
+
+
+def _article(source: Source, label: int) -> Row:
+    """A few sentences about one person or one thing; `label` 1: one sentence, for an article in two languages."""
+    fact = source.fact(source.some(2, 4))
+    if label:
+        return _sentence(source, label)
+    again = source.fact(source.some(1, 3))
+    about = replace(again, agent=fact.agent)
+    about = about if split_of(about) == source.split else again
+    sentences: list[Said] = [Definition(fact.thing), source.told(fact), source.told(about)]
+    if fact.thing_quality:
+        sentences.append(Property(fact.thing, fact.thing_quality))
+    return Row((tuple(source.rng.sample(sentences, source.rng.randint(2, len(sentences)))),), label)
 
 
 def _placed(right: Fact, wrong: Sequence[Fact], place: int) -> list[Fact]:
     return [*wrong[:place], right, *wrong[place:]]
 
 
+Maker = Callable[[Source, int], Row]
 MAKERS: dict[str, Maker] = dict.fromkeys(("snli", "mnli", "xnli"), _inference)
-MAKERS |= {"qqp": _question, "pawsx": _paraphrase, "udpos": _statement}
+MAKERS |= {"qqp": _same_question, "pawsx": _paraphrase, "udpos": _sentence, "tatoeba": _sentence}
 MAKERS |= dict.fromkeys(("squad_v1", "squad_v2", "xquad", "tydiqa"), _asked)
-MAKERS |= {"hellaswag": _continuation, "cosmos_qa": _who, "commonsense_qa": _where, "xcopa": _cause}
-MAKERS |= {"tatoeba": _statement}
+MAKERS |= {"hellaswag": _continuation, "cosmos_qa": _who, "commonsense_qa": _sensible, "xcopa": _cause}
+MAKERS |= {"wikipedia": _article}
+KINDS = {"span": 3, "retrieval": 1, "tagging": 1, "masked_lm": 2}  # how many labels, where the task names none

@@ -1,21 +1,23 @@
-"""Generated rows for demonstrations and tests: the data sets' shape, none of their content, evidence about nothing.
+"""The embedded mirror: rows about a small world, in nine languages, as the Hub stores them.
 
-Facts are drawn at random (`_makers.py`), said in a language by a small grammar (`grammar.py`, which tells of the
-pseudo-languages too) and stored as the Hub stores its rows (`_columns.py`).
+Facts are drawn at random (`_makers.py`), said by each language's own grammar (`languages/`) and stored under the
+Hub's configurations, columns and label names (`_columns.py`). A demonstration of the machinery: no evidence about
+real tasks or languages.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapterstilts.config.identity import derive_seed
-from adapterstilts.errors import UserError
-from adapterstilts.mini._columns import Row, hub_table
-from adapterstilts.mini._makers import KINDS, MAKERS
-from adapterstilts.mini.grammar import DISGUISED, LANGUAGES, text
+from adapterstilts.errors import UserError, nearest
+from adapterstilts.mini._columns import hub_table
+from adapterstilts.mini._makers import KINDS, MAKERS, Row, Source, Split
+from adapterstilts.mini.languages import languages
+from adapterstilts.mini.said import joined
 from adapterstilts.store.atomic import new_folder
 from adapterstilts.tasks import Task, tasks
 
@@ -23,23 +25,29 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _WITHHELD = {"mnli": ("test_matched", "test_mismatched"), "qqp": ("test",)}  # the Hub's splits without labels
+_TEST_ONLY = {("udpos", "yo")}  # as on the Hub
+_TEXT = 5  # how many times as many articles as rows of a task
 
 
-def write_rows(out: Path, *, seed: int = 0, size: int = 400) -> Path:
+def write_rows(out: Path, *, seed: int = 0, size: int = 400, speaking: Sequence[str] | None = None) -> Path:
     """Write a mirror in the Hub's layout with `size` training rows a task and language; return `out`.
 
-    Other splits hold a quarter as many. English, German and Spanish, as far as a task has them (of udpos, Spanish
-    has a test split only); XCOPA and TyDiQA, which have one of them at most, get two pseudo-languages as well.
-    Equal seeds give equal bytes. Raises UserError for a folder that exists.
+    Other splits hold a quarter as many, Wikipedia five times as many. `speaking`: the languages, as far as a task
+    has them; None means all of the world's. Languages share their facts, as translations do. Equal seeds give equal
+    bytes. Raises UserError for a folder that exists, or a language that the world does not speak.
     """
     import pyarrow as pa
 
     if out.exists():
         raise UserError(f"{out} is there already", fix="choose another folder")
+    for code in speaking or ():
+        if code not in languages.names():
+            raise UserError(f"the world does not speak {code!r}", fix=nearest(code, languages.names()))
     seen: set[frozenset[str]] = set()
     with new_folder(out) as folder:
         for task in map(tasks.get, MAKERS):
-            for split, tables in _splits(task, seed, size, seen):
+            spoken = [code for code in speaking or languages.names() if code in task.configs]
+            for split, tables in _splits(task, spoken, (seed, size), seen):
                 for config, parts in tables.items():
                     _write(folder / task.repo / config / f"{split}-00000-of-00001.parquet", pa.concat_tables(parts))
         for repository in folder.glob("*/*"):
@@ -48,45 +56,36 @@ def write_rows(out: Path, *, seed: int = 0, size: int = 400) -> Path:
 
 
 def _splits(
-    task: Task, seed: int, size: int, seen: set[frozenset[str]]
+    task: Task, spoken: Sequence[str], drawn: tuple[int, int], seen: set[frozenset[str]]
 ) -> Iterator[tuple[str, dict[str, list[pa.Table]]]]:
-    """Yield the Hub's splits and their tables by configuration, one a language; languages share their facts."""
-    withheld = _WITHHELD.get(task.name, ())
-    for split in (*task.splits.values(), *withheld):
-        rng = random.Random(derive_seed(seed, task.name, split))
-        rows = _fresh_rows(rng, task, size if split == "train" else max(6, size // 4), seen)
-        rows = [(said, -1) for said, _ in rows] if split in withheld else rows
+    """Yield the Hub's splits and their tables by configuration, one a language; `drawn` are seed and size."""
+    seed, size = drawn
+    withheld: dict[str, Split] = dict.fromkeys(_WITHHELD.get(task.name, ()), "test")
+    for hub_split, split in {**{hub: own for own, hub in task.splits.items()}, **withheld}.items():
+        source = Source(random.Random(derive_seed(seed, task.name, hub_split)), split)
+        count = size * (_TEXT if task.format == "masked_lm" else 1) if split == "train" else max(6, size // 4)
+        rows = _fresh_rows(source, task, count, seen)
+        rows = [Row(row.texts, -1) for row in rows] if hub_split in withheld else rows
         tables: dict[str, list[pa.Table]] = {}
-        for language in _languages(task):
-            if (task.name, language) != ("udpos", "es") or split == "test":
+        for language in spoken:
+            if split == "test" or (task.name, language) not in _TEST_ONLY:
                 tables.setdefault(task.configs[language], []).append(hub_table(task, language, rows))
-        yield split, tables
+        yield hub_split, tables
 
 
-def _languages(task: Task) -> list[str]:
-    """Return the task's languages that the grammar speaks, and pseudo-languages where that would be one at most."""
-    spoken = [language for language in LANGUAGES if language in task.configs]
-    if len(spoken) < 2 < len(task.configs):
-        spoken += [language for language in DISGUISED if language in task.configs]
-    return spoken
-
-
-def _fresh_rows(rng: random.Random, task: Task, size: int, seen: set[frozenset[str]]) -> list[Row]:
-    """Draw rows of all labels in equal parts whose texts, in any order, occur nowhere else."""
-    kinds = task.labels or KINDS[task.format]
-    if task.no_answer:
-        kinds = (*kinds, "none")
-    labels = [number % len(kinds) for number in range(size)]
-    rng.shuffle(labels)
+def _fresh_rows(source: Source, task: Task, size: int, seen: set[frozenset[str]]) -> list[Row]:
+    """Draw rows of all labels in equal parts whose English texts differ and, in any order, occur nowhere else."""
+    kinds = len(task.labels) or KINDS[task.format] + task.no_answer
+    labels = [number % kinds for number in range(size)]
+    source.rng.shuffle(labels)
     rows: list[Row] = []
     while len(rows) < size:
-        label = labels[len(rows)]
-        said = MAKERS[task.name](rng, kinds[label])
-        texts = frozenset(text(one, "en") for one in said)
-        if texts not in seen:
+        row = MAKERS[task.name](source, labels[len(rows)])
+        texts = frozenset(joined(said, "en") for said in row.texts)
+        if texts not in seen and len(texts) == len(row.texts):
             seen.add(texts)
             unlabelled = task.unlabelled == "drop" and len(rows) % 50 == 49  # 2 %, as in the real data
-            rows.append((said, -1 if unlabelled else label))
+            rows.append(Row(row.texts, -1) if unlabelled else row)
     return rows
 
 
@@ -103,5 +102,5 @@ def _card(repository: Path) -> str:
         lines += [f"- config_name: {config}", "  data_files:"]
         for split in sorted(path.name.split("-")[0] for path in (repository / config).iterdir()):
             lines += [f"  - split: {split}", f"    path: {config}/{split}-*"]
-    notice = "Generated by adapterstilts in the shape of the real rows, without their content: evidence about nothing."
-    return "\n".join([*lines, "---", "", f"# {repository.name}: generated rows", "", notice, ""])
+    notice = "Written by adapterstilts in the shape of the real rows, without their content: no evidence about them."
+    return "\n".join([*lines, "---", "", f"# {repository.name}: rows of the embedded world", "", notice, ""])

@@ -1,7 +1,7 @@
 """`quickstart`: the main job from end to end, offline, in minutes, through the code that real runs use.
 
-Until the embedded world is there it runs on generated rows and a tiny encoder of random weights: it shows
-the machinery and the files, and its scores are evidence about nothing.
+Until the embedded base is there it runs on rows about the embedded world and a tiny encoder of random weights: it
+shows the machinery and the files, and its scores are evidence about nothing.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def quickstart(out: str | Path = "runs/quickstart") -> Comparison:
         raise UserError(f"{folder} holds something else", fix="choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text(
-        "Made by `adapterstilts quickstart`: generated rows, random weights.\n", encoding="utf-8"
+        "Made by `adapterstilts quickstart`: the embedded world's rows, random weights.\n", encoding="utf-8"
     )
     mirror, base = _materials(folder)
-    log("generated rows and an encoder of random weights: this shows the machinery, its scores mean nothing")
+    log("an invented world and an encoder of random weights: this shows the machinery, its scores mean nothing")
     targets = list(_runs(folder, mirror, base))
     for run in targets:
         evaluate(run, TARGET, settings={"resources.mirror": str(mirror)})
@@ -72,7 +72,7 @@ def _materials(folder: Path) -> tuple[Path, Path]:
     if not mirror.is_dir():
         write_rows(mirror, size=800)
     if not tokenizer.is_dir():
-        write_tokenizer(texts_of(mirror), tokenizer)
+        write_tokenizer(texts_of(mirror), tokenizer, vocabulary=2000)
     if not base.is_dir():
         random_base(tokenizer, base, shape=Shape(layers=3, hidden=128))
     return mirror, base

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from adapterstilts.base import load_lm_head
 from adapterstilts.config.identity import derive_seed, fingerprint
 from adapterstilts.config.schema import Phase
 from adapterstilts.console import log
+from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import learnable
 from adapterstilts.interrupt import listening
 from adapterstilts.methods import methods
@@ -20,7 +22,7 @@ from adapterstilts.model import Randomness, TransferModel, hold_frozen_in_bf16, 
 from adapterstilts.store.atomic import write_json
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Run
-from adapterstilts.tasks import Task
+from adapterstilts.tasks import Task, tasks
 from adapterstilts.train import checkpoint, cost, loop
 from adapterstilts.train.member import Member, Place
 from adapterstilts.train.plan import Given, Plan, finished_run, known_revisions, make_plan
@@ -65,6 +67,28 @@ def train_target(
     return _train("target", task, out, Given(method, base, start, on_top, settings or {}))
 
 
+def continue_mlm(
+    task: str = "wikipedia",
+    *,
+    out: str | Path,
+    method: str = "lora",
+    base: str | None = None,
+    start: str | Path | None = None,
+    on_top: bool = False,
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """Train masked language modelling on text of several languages and return the finished run.
+
+    `task`: one of the format masked_lm. The settings `data.languages` and `train.language_exponent` say which
+    languages, and in what shares. The other arguments are those of `train_intermediate`. The LM head is the base's
+    own where its files have one, frozen except by the method full.
+    """
+    if tasks.get(task).format != "masked_lm":
+        known = [name for name in tasks.names() if tasks.get(name).format == "masked_lm"]
+        raise UserError(f"task {task} is no text for masked language modelling", fix=nearest(task, known))
+    return _train("mlm", task, out, Given(method, base, start, on_top, settings or {}))
+
+
 def _train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Given) -> Run:
     folder = Path(out)
     plan = make_plan(phase, [task] if isinstance(task, str) else list(task), given, known_revisions(folder))
@@ -94,15 +118,23 @@ def make_member(plan: Plan, folder: Path) -> Member:
     if plan.runtime.precision == "bf16" and method.frozen_base:
         hold_frozen_in_bf16(encoder, parameters_of(encoder, config.method.name, [*below, name]).values())
     model = TransferModel(encoder)
-    for encoded in plan.train.values():
-        _add_head(model, encoded.rows.task, plan)
+    for task in plan.tasks():
+        _add_head(model, task, plan)
     model.to(plan.runtime.device)
     randomness = Randomness(derive_seed(config.seed, "training"), plan.runtime.device)
     return Member(Place(name, tuple(below), folder, identity), config, method, model, plan.train, plan.dev, randomness)
 
 
 def _add_head(model: TransferModel, task: Task, plan: Plan) -> None:
+    """Give the model the head for `task`: the one asked for, the base's own (frozen but for `full`), or a fresh one."""
     if plan.head:
         plan.head.load(model, task.name)
-    else:
-        model.add_head(task.name, learnable(task), len(task.labels), plan.config.seed)
+        return
+    model.add_head(task.name, learnable(task), len(task.labels), plan.config.seed)
+    if getattr(learnable(task), "from_base", False):
+        pretrained = load_lm_head(plan.base)
+        if pretrained is None:
+            log(f"the base has no LM head in its files: the head for {task.name} is fresh, and trained")
+        else:
+            model.heads[task.name].load_state_dict(pretrained)
+            model.heads[task.name].requires_grad_(plan.config.method.name == "full")

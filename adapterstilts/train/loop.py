@@ -102,7 +102,7 @@ def _backward(member: Member, task: str, indices: Indices, runtime: Runtime) -> 
     """Run the step's passes forward and backward; return the step's mean loss (a detached scalar)."""
     encoded, state, format = member.train[task], member.progress, learnable(member.train[task].rows.task)
     split = passes(encoded.lengths[indices], runtime.micro_batch_tokens, runtime.overhead_tokens)
-    examples = [encoded.take(indices[positions]) for positions in split]
+    examples = [encoded.take(indices[positions], member.draw()) for positions in split]
     targets = max(1, sum(format.targets(some) for some in examples))
     total = torch.zeros((), device=runtime.device)
     member.model.train()
@@ -114,7 +114,7 @@ def _backward(member: Member, task: str, indices: Indices, runtime: Runtime) -> 
             )
             batch = runtime.move(batch)
             with runtime.autocast():
-                logits = member.model(task, batch)
+                logits = member.model(member.head_of(task), batch)
             loss = format.loss_sum(logits, batch) / targets
             torch.autograd.backward(loss)
             total += loss.detach()
@@ -147,12 +147,12 @@ def _look(member: Member, runtime: Runtime, stop: StopRequest) -> None:
     checkpoint.save(member)
 
 
-def _dev_score(member: Member, task: str, runtime: Runtime, stop: StopRequest) -> float:
-    encoded = member.dev[task]
+def _dev_score(member: Member, label: str, runtime: Runtime, stop: StopRequest) -> float:
+    encoded, of = member.dev[label], member.dev[label].rows.task
     member.activate()
-    task_here = encoded.rows.task
-    predictions = predict(member.model, encoded, task, Meaning(task_here.labels, task_here.no_answer), runtime, stop)
-    metric = metrics.get(task_here.metric)
+    meaning = Meaning(of.labels, of.no_answer)
+    predictions = predict(member.model, encoded, member.head_of(label), meaning, runtime, stop)
+    metric = metrics.get(of.metric)
     return metric.score(gold_values(encoded), [p.value for p in predictions])[metric.main]
 
 

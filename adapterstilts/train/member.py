@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Member:
-    """One adapter in training. `train` and `dev` hold the tokenised rows of each task.
+    """One adapter in training. `train` and `dev` hold tokenised rows by label: a task, or one language of a task.
 
     `parameters` is all that it trains, as `adapter.<name>` and `heads.<task>.<name>`. `initialisation` is a
     digest of the adapter's first weights, empty where every weight of the encoder is trained.
@@ -56,8 +56,9 @@ class Member:
     def __post_init__(self) -> None:
         self.settings: TrainSettings = self.config.train
         self.mixture: Mixture = proportional(
-            {name: len(encoded) for name, encoded in self.train.items()},
-            self.settings.examples_cap,
+            {label: len(encoded) for label, encoded in self.train.items()},
+            {label: encoded.rows.task.name for label, encoded in self.train.items()},
+            self.settings,
             self.config.seed,
         )
         self.total_steps = self.settings.max_steps or self._steps_of_epochs()
@@ -65,7 +66,7 @@ class Member:
         self.size = encoder_size(self.model.encoder, self.method.frozen_base)
         adapter = self.method.parameters(self.model.encoder, self.name)
         self.initialisation = _digest(adapter) if self.method.frozen_base else ""
-        heads = dict(self.model.heads.named_parameters())
+        heads = {key: parameter for key, parameter in self.model.heads.named_parameters() if parameter.requires_grad}
         self.parameters: dict[str, torch.nn.Parameter] = {
             **{f"adapter.{key}": parameter for key, parameter in adapter.items()},
             **{f"heads.{key}": parameter for key, parameter in heads.items()},
@@ -96,18 +97,26 @@ class Member:
         sizes = [int(min(len(encoded), cap)) for encoded in self.train.values()]
         return sum(math.ceil(self.settings.epochs * steps_per_epoch(n, self.settings.batch_size)) for n in sizes)
 
-    def used_by(self, task: str) -> Iterator[tuple[str, torch.nn.Parameter]]:
-        """Yield what a step on `task` must train: the adapter and that task's head."""
+    def head_of(self, label: str) -> str:
+        """Return the name of the head that answers the rows of `label`."""
+        return self.train[label].rows.task.name
+
+    def used_by(self, label: str) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Yield what a step on `label` must train: the adapter and its head, unless that is frozen."""
         for key, parameter in self.parameters.items():
-            if key.startswith(("adapter.", f"heads.{task}.")):
+            if key.startswith(("adapter.", f"heads.{self.head_of(label)}.")):
                 yield key, parameter
 
     def next_examples(self) -> tuple[str, Indices]:
-        """Return the task of the coming step and its examples; the same after every resume."""
-        task = self.mixture.task_at(self.progress.step)
-        done = self.progress.task_steps.get(task, 0)
-        seed = derive_seed(self.config.seed, "order", task)
-        return task, step_indices(len(self.train[task]), self.settings.batch_size, done, seed)
+        """Return the label of the coming step and its examples; the same after every resume."""
+        label = self.mixture.task_at(self.progress.step)
+        done = self.progress.task_steps.get(label, 0)
+        seed = derive_seed(self.config.seed, "order", label)
+        return label, step_indices(len(self.train[label]), self.settings.batch_size, done, seed)
+
+    def draw(self) -> int:
+        """Return which look of its examples the coming step takes; another one at every step and for every seed."""
+        return derive_seed(self.config.seed, "draw", self.progress.step)
 
     def weights(self) -> dict[str, Tensor]:
         """Return copies of all trained tensors on the CPU."""

@@ -15,10 +15,10 @@ from adapterstilts.config.schema import MethodSettings, Phase, RunConfig
 from adapterstilts.console import log_once
 from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
 from adapterstilts.data.rows import Rows
-from adapterstilts.data.source import load_rows
+from adapterstilts.data.source import load_languages, load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import SavedHead, read_head
-from adapterstilts.formats import learnable
+from adapterstilts.formats import formats, learnable
 from adapterstilts.methods import methods
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
@@ -49,6 +49,10 @@ class Plan:
     dev: dict[str, Encoded]
     head: SavedHead | None = None
 
+    def tasks(self) -> list[Task]:
+        """Return the tasks that are trained, each once."""
+        return list({encoded.rows.task.name: encoded.rows.task for encoded in self.train.values()}.values())
+
     def resolved(self) -> dict[str, Any]:
         """Return what decides the result: all settings but resources, with digests in place of paths."""
         settings = self.config.model_dump(mode="json", exclude={"resources", "base", "start"})
@@ -56,9 +60,9 @@ class Plan:
         return {**settings, "base": self.base.fingerprint, "parents": parents, "rows": self.origins()}
 
     def origins(self) -> dict[str, Any]:
-        """Return where all rows are from, by task and split."""
-        many = [*self.train.values(), *self.dev.values()]
-        return {f"{e.rows.task.name}-{e.rows.split}": e.rows.origin() for e in many}
+        """Return where all rows are from, by label and split."""
+        many = [*self.train.items(), *self.dev.items()]
+        return {f"{label}-{encoded.rows.split}": encoded.rows.origin() for label, encoded in many}
 
 
 def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mapping[str, str]) -> Plan:
@@ -67,19 +71,20 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
     What is quick to find out comes first, what is downloaded last. `revisions` pins the Hub commit of rows
     by `task-split`. Raises UserError for anything that cannot be.
     """
-    declared = [_learned(require(name, phase)) for name in names]
+    declared = [_learned(require(name, "target" if phase == "target" else "intermediate")) for name in names]
     if len(set(names)) < len(names):
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
     start = find_start(given.method, str(given.start) if given.start else None, given.on_top)
     config, runtime = _settle(phase, names, start, given)
     heads = [reusable_head(start.run, config.reuse_head, task) for task in declared]
-    rows = [_load(task, config, revisions) for task in declared]
+    rows = {label: pair for task in declared for label, pair in _load(task, config, revisions).items()}
     base = start.find_base(given.base)
     tokenizer, room = load_tokenizer(base), positions(base)
     train, dev = (
-        {one.task.name: encode_rows(one, encoding_for(one.task, tokenizer, config.data, room)) for one in part}
-        for part in zip(*rows, strict=True)
-    )
+        {label: encode_rows(pair[side], encoding_for(pair[side].task, tokenizer, config.data, room))
+         for label, pair in rows.items()}
+        for side in (0, 1)
+    )  # fmt: skip
     return Plan(config.model_copy(update={"base": base.name}), start, base, runtime, train, dev, heads[0])
 
 
@@ -130,8 +135,20 @@ def _settle(
     return config.model_copy(update={"precision": runtime.precision, "train": train}), runtime
 
 
-def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> tuple[Rows, Rows]:
-    """Return the English train rows of a task and the first English rows that choose the checkpoint."""
+def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> dict[str, tuple[Rows, Rows]]:
+    """Return train and dev rows by label: the English ones; of a multilingual format, those of every language."""
+    if not getattr(formats.get(task.format), "multilingual", False):
+        return {task.name: _load_language(task, "en", task.name, config, revisions)}
+    languages = config.data.languages
+    there = [one.language for one in load_languages(task, languages, "train", config.resources.mirror)]
+    labels = {language: f"{task.name}.{language}" for language in there}
+    return {label: _load_language(task, language, label, config, revisions) for language, label in labels.items()}
+
+
+def _load_language(
+    task: Task, language: str, label: str, config: RunConfig[MethodSettings], revisions: Mapping[str, str]
+) -> tuple[Rows, Rows]:
+    """Return the train rows of one language and the first rows that choose the checkpoint."""
     mirror, seed = config.resources.mirror, derive_seed(config.seed, "limit_train")
     as_xtreme = config.data.select_on == "xtreme"
     if as_xtreme and not task.held_out:
@@ -139,9 +156,9 @@ def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str,
             f"data.select_on = 'xtreme': {task.name} has dev rows of its own, as in XTREME",
             fix="leave --select-on out",
         )
-    train = load_rows(task, "en", "train", mirror, revisions.get(f"{task.name}-train"), hold_out=not as_xtreme)
+    train = load_rows(task, language, "train", mirror, revisions.get(f"{label}-train"), hold_out=not as_xtreme)
     split: Split = "test" if as_xtreme else "dev"
-    dev = load_rows(task, "en", split, mirror, revisions.get(f"{task.name}-{split}"))
+    dev = load_rows(task, language, split, mirror, revisions.get(f"{label}-{split}"))
     return train.pick(config.data.limit_train, seed), dev.pick(config.train.eval_examples, None)
 
 

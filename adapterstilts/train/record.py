@@ -28,8 +28,8 @@ _PACKAGES = ("adapterstilts", "torch", "transformers", "peft", "datasets", "toke
 def finish(member: Member, plan: Plan) -> Run:
     """Write what was learned, then the record that makes the run a finished one, then drop checkpoints."""
     adapter_bytes = _save_modules(member, plan)
-    for encoded in member.train.values():
-        save_head(member.model, encoded.rows.task, member.folder / "heads")
+    for task in plan.tasks():
+        save_head(member.model, task, member.folder / "heads")
     flush_tree(member.folder)
     record = _record(member, plan, adapter_bytes)
     write_json(member.folder / "run.json", record.model_dump(mode="json"))

@@ -1,0 +1,18 @@
+"""How well hidden tokens are guessed: the share that is right, and the mean loss of one (XLM-R's own objective).
+
+A prediction is (tokens hidden, tokens guessed right, summed loss); the gold was hidden in the text itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapterstilts.metrics import Metric, Scores
+
+
+def _score(gold: Sequence[str], prediction: Sequence[Sequence[float]]) -> Scores:
+    hidden, right, loss = (sum(column) for column in zip(*prediction, strict=True))
+    return {"accuracy": 100.0 * right / max(1.0, hidden), "loss": loss / max(1.0, hidden)}
+
+
+METRIC = Metric(main="accuracy", version=1, score=_score, lists=frozenset({"prediction"}))

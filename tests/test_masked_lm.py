@@ -166,12 +166,12 @@ def test_a_base_without_a_head_gets_a_fresh_one_and_it_is_said(base, settings, t
 def test_the_loss_on_held_out_text_falls_in_every_language(with_head, settings, tmp_path):
     before = continue_mlm(out=tmp_path / "still", base=str(with_head), method="full",
                           settings={**settings, "train.learning_rate": 1e-30})  # fmt: skip
-    long = {**settings, "train.max_steps": 80, "train.eval_every": 80, "train.batch_size": 32}
+    long = {**settings, "train.max_steps": 160, "train.eval_every": 160, "train.batch_size": 32}
     after = continue_mlm(out=tmp_path / "run", base=str(with_head), method="full", settings=long)
     where = {"resources.mirror": settings["resources.mirror"]}
     first, second = (evaluate(run, "wikipedia", split="dev", settings=where)[0].metrics for run in (before, after))
     for language in ("en", "sw"):
-        assert second["languages"][language]["loss"] < first["languages"][language]["loss"] - 1
+        assert second["languages"][language]["loss"] < 0.9 * first["languages"][language]["loss"]
 
 
 def test_a_language_counts_by_its_rows_to_a_power():

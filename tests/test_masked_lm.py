@@ -171,7 +171,7 @@ def test_the_loss_on_held_out_text_falls_in_every_language(with_head, settings, 
     where = {"resources.mirror": settings["resources.mirror"]}
     first, second = (evaluate(run, "wikipedia", split="dev", settings=where)[0].metrics for run in (before, after))
     for language in ("en", "sw"):
-        assert second["languages"][language]["loss"] < 0.9 * first["languages"][language]["loss"]
+        assert second["languages"][language]["loss"] < 0.95 * first["languages"][language]["loss"]
 
 
 def test_a_language_counts_by_its_rows_to_a_power():

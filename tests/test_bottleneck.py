@@ -337,11 +337,10 @@ def test_importing_adapters_leaves_other_encoders_as_they_were(base):
     assert done.stdout.strip() == "untouched", done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("folders", [1, 2])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("variant", "folders"), [(variant, 1) for variant in VARIANTS] + [("pfeiffer", 2), ("houlsby", 2)]
+)
 def test_with_a_frozen_base_in_bf16_it_computes_nearly_the_same(variant, folders, saved, plain):
-    if (variant, folders) == ("parallel", 2):
-        pytest.skip("parallel bottlenecks are not stacked")
     paths = [saved(f"{seed}", seed=seed, variant=variant) for seed in range(folders)]
     encoder, names = restored(plain(), *paths)
     exact = states(encoder)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from adapterstilts.base import find_base, load_encoder
+from adapterstilts.base import load_encoder
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.stack import stack
 from adapterstilts.errors import UserError
@@ -394,19 +394,3 @@ def test_the_page_names_members_weights_checks_and_the_loss(snli, squad, tmp_pat
     assert read_run(made.path).record.parents[0].path == str(snli.path.resolve())
     examples = snli.record.budget.examples + squad.record.budget.examples
     assert made.run.record.budget.examples_with_parents == examples
-
-
-def test_a_fresh_head_unless_one_is_asked_for(snli, squad, tmp_path, settings):
-    still = {**settings, "train.learning_rate": 1e-30}
-    fresh = train_target("snli", start=snli.path, out=tmp_path / "fresh", settings=still)
-    reused = train_target("snli", start=snli.path, out=tmp_path / "reused", settings={**still, "reuse_head": "snli"})
-    old, new, kept = (load_file(run.path / "heads/snli.safetensors") for run in (snli, fresh, reused))
-    assert all(torch.allclose(old[key], kept[key], atol=1e-12) for key in old)
-    assert not torch.allclose(old["dense.weight"], new["dense.weight"], atol=1e-4)
-    for start, head, message in ((snli, "snli", "its outputs mean something else"), (squad, "mnli", "has no head")):
-        with pytest.raises(UserError, match=message):
-            train_target("udpos", start=start.path, out=tmp_path / "no", settings={**settings, "reuse_head": head})
-    with pytest.raises(UserError, match="needs a run to take the head from"):
-        train_target("udpos", base=str(find_base(snli.record.base.name).folder), out=tmp_path / "no",
-                     settings={**settings, "reuse_head": "snli"})  # fmt: skip
-    assert not (tmp_path / "no").exists()

@@ -108,3 +108,20 @@ def test_a_head_is_loaded_bit_by_bit(snli, settings):
     assert saved.keys() == live.keys()
     assert all(torch.equal(saved[key], live[key]) for key in saved)
     assert not any(module.training for module in loaded.model.modules())
+
+
+def test_a_fresh_head_unless_one_is_asked_for(snli, train, base, settings, tmp_path):
+    squad, settings = train("squad_v1"), {**settings, "train.max_steps": 3}
+    still = {**settings, "train.learning_rate": 1e-30}
+    fresh = train_target("snli", start=snli.path, out=tmp_path / "fresh", settings=still)
+    reused = train_target("snli", start=snli.path, out=tmp_path / "reused", settings={**still, "reuse_head": "snli"})
+    old, new, kept = (load_file(run.path / "heads/snli.safetensors") for run in (snli, fresh, reused))
+    assert all(torch.allclose(old[key], kept[key], atol=1e-12) for key in old)
+    assert not torch.allclose(old["dense.weight"], new["dense.weight"], atol=1e-4)
+    for start, head, message in ((snli, "snli", "its outputs mean something else"), (squad, "mnli", "has no head")):
+        with pytest.raises(UserError, match=message):
+            train_target("udpos", start=start.path, out=tmp_path / "no", settings={**settings, "reuse_head": head})
+    with pytest.raises(UserError, match="needs a run to take the head from"):
+        train_target("udpos", base=str(base), out=tmp_path / "no",
+                     settings={**settings, "reuse_head": "snli"})  # fmt: skip
+    assert not (tmp_path / "no").exists()

@@ -33,7 +33,8 @@ _BLOCK = 1024  # queries at a time: the similarities held at once are this many 
 
 def choose_layers(encoder: nn.Module, wanted: Layer) -> list[int]:
     """Return the layers to read: one, or all for `sweep`; None is XTREME's, at the same share of the depth."""
-    depth = int(encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+    config: Any = encoder.config
+    depth = int(config.num_hidden_layers)
     if wanted == "sweep":
         return list(range(depth + 1))
     layer = round(_USUAL * depth) if wanted is None else wanted

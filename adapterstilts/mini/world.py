@@ -163,29 +163,25 @@ def role_of(concept: str) -> Role:
 class State(Protocol):
     """Say a fact; `synonyms` uses the other word of the same meaning wherever the language lists one."""
 
-    def __call__(self, fact: Fact, order: Order = "plain", synonyms: bool = False) -> list[Token]:  # noqa: D102
-        ...
+    def __call__(self, fact: Fact, order: Order = "plain", synonyms: bool = False) -> list[Token]: ...
 
 
 class Ask(Protocol):
     """Ask for one of ASKED: a question word stands in its place (with its role), whether or not the fact gives it."""
 
-    def __call__(self, fact: Fact, asked: Role) -> list[Token]:  # noqa: D102
-        ...
+    def __call__(self, fact: Fact, asked: Role) -> list[Token]: ...
 
 
 class Define(Protocol):
     """Say of a concept in HYPERNYMS what it is: it is agent or thing, the copula the action, the hypernym no role."""
 
-    def __call__(self, concept: str) -> list[Token]:  # noqa: D102
-        ...
+    def __call__(self, concept: str) -> list[Token]: ...
 
 
 class Describe(Protocol):
     """Say of an agent or a thing (known, one of them) which quality it has: roles as in a definition."""
 
-    def __call__(self, concept: str, quality: str) -> list[Token]:  # noqa: D102
-        ...
+    def __call__(self, concept: str, quality: str) -> list[Token]: ...
 
 
 @dataclass(frozen=True)
@@ -216,6 +212,14 @@ def words(text: str, role: Role, upos: str) -> list[Token]:
     """Return the words of a listed form as tokens: all are `upos`, but for those with a tag ("loaf of:ADP bread")."""
     tagged = (word.partition(":") for word in text.split())
     return [Token(form, tag or upos, role) for form, _, tag in tagged]
+
+
+def fronted(told: Sequence[Token], fact: Fact, comma: str = "") -> list[Token]:
+    """Return a sentence with its place first, or its time where no place is given; `comma` closes what comes first."""
+    front: Role = "place" if fact.place else "time"
+    first = [token for token in told if token.role == front]
+    closing = [Token(comma, "PUNCT", "")] if first and comma else []
+    return [*first, *closing, *(token for token in told if token.role != front)]
 
 
 _CLOSING = frozenset(".,?!;:。，？！؟।")

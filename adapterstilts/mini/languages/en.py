@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterstilts.mini.world import HYPERNYMS, Fact, Language, Order, Role, Token, role_of, table, words
+from adapterstilts.mini.world import HYPERNYMS, Fact, Language, Order, Role, Token, fronted, role_of, table, words
 
 _NOUNS = """
 person = person / people; artist = artist / artists; worker = worker / workers; singer = singer / singers;
@@ -91,9 +91,7 @@ def _parts(fact: Fact, lexicon: dict[str, list[str]]) -> dict[Role, list[Token]]
 def _statement(fact: Fact, order: Order = "plain", synonyms: bool = False) -> list[Token]:
     parts = _parts(fact, _OTHER if synonyms else _PLAIN)
     told = [token for role in _ORDER for token in parts[role]]
-    front: Role = "place" if fact.place else "time"
-    if order == "fronted" and parts[front]:
-        told = [*parts[front], Token(",", "PUNCT", ""), *(token for token in told if token.role != front)]
+    told = fronted(told, fact, ",") if order == "fronted" else told
     return [*told, Token(".", "PUNCT", "")]
 
 

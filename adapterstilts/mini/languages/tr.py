@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterstilts.mini.world import HYPERNYMS, Fact, Language, Order, Role, Token, role_of, table, words
+from adapterstilts.mini.world import HYPERNYMS, Fact, Language, Order, Role, Token, fronted, role_of, table, words
 
 # Things with their accusative.
 _NOUNS = """
@@ -94,10 +94,8 @@ def _parts(fact: Fact, lexicon: dict[str, list[str]]) -> dict[Role, list[Token]]
 
 def _statement(fact: Fact, order: Order = "plain", synonyms: bool = False) -> list[Token]:
     parts = _parts(fact, _OTHER if synonyms else _PLAIN)
-    front: Role = "place" if fact.place else "time"
     told = [token for role in _ORDER for token in parts[role]]
-    if order == "fronted":
-        told = [*parts[front], *(token for token in told if token.role != front)]
+    told = fronted(told, fact) if order == "fronted" else told
     return [*told, Token(".", "PUNCT", "")]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterstilts.mini.world import HYPERNYMS, Fact, Language, Order, Role, Token, role_of, table, words
+from adapterstilts.mini.world import HYPERNYMS, Fact, Language, Order, Role, Token, fronted, role_of, table, words
 
 _NOUNS = """
 person = ènìyàn; artist = oníṣẹ́ ọnà; worker = òṣìṣẹ́; singer = akọrin; painter = ayàwòrán; dancer = oníjó;
@@ -93,9 +93,7 @@ def _statement(fact: Fact, order: Order = "plain", synonyms: bool = False) -> li
     parts = _parts(fact, lexicon)
     after = [token for role in _AFTER for token in parts[role]]
     told = [*parts["agent"], *_predicate(fact, lexicon, parts["thing"]), *after]
-    front: Role = "place" if fact.place else "time"
-    if order == "fronted" and parts[front]:
-        told = [*parts[front], Token(",", "PUNCT", ""), *(token for token in told if token.role != front)]
+    told = fronted(told, fact, ",") if order == "fronted" else told
     return [*told, Token(".", "PUNCT", "")]
 
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from adapterstilts.mini.world import HYPERNYMS, TRADES, Fact, Language, Order, Role, Token, role_of, table, words
+from adapterstilts.mini.world import (
+    HYPERNYMS,
+    TRADES,
+    Fact,
+    Language,
+    Order,
+    Role,
+    Token,
+    fronted,
+    role_of,
+    table,
+    words,
+)
 
 # Nouns with their classifiers.
 _NOUNS = """
@@ -96,11 +108,9 @@ def _parts(fact: Fact, lexicon: dict[str, list[str]]) -> dict[Role, list[Token]]
 
 def _statement(fact: Fact, order: Order = "plain", synonyms: bool = False) -> list[Token]:
     parts = _parts(fact, _OTHER if synonyms else _PLAIN)
-    front: Role = "place" if fact.place else "time"
-    first = parts.pop(front) if order == "fronted" else []
-    comma = [Token("，", "PUNCT", "")] if first else []
-    told = [token for role in _ORDER for token in parts.get(role, [])]
-    return [*first, *comma, *told, Token("。", "PUNCT", "")]
+    told = [token for role in _ORDER for token in parts[role]]
+    told = fronted(told, fact, "，") if order == "fronted" else told
+    return [*told, Token("。", "PUNCT", "")]
 
 
 def _question(fact: Fact, asked: Role) -> list[Token]:

@@ -36,7 +36,8 @@ def compare(runs: Sequence[Run | str | Path], *, baseline: Run | str | Path | No
 
     notes += _marks(opened, first)
     frame = pd.DataFrame(scores).astype({"layer": "Int64"})  # whole numbers, and none where there is no layer
-    return Comparison(list(opened), first, frame, pd.DataFrame(_costs(opened)), list(dict.fromkeys(notes)))
+    costs, notes = pd.DataFrame(_costs(opened)), list(dict.fromkeys(notes))
+    return Comparison(list(opened), first, frame, costs, notes, all_differences=baseline is not None)
 
 
 def _compare_task(

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+Column = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -28,22 +34,80 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def show(tables: Sequence[Table]) -> None:
-    """Print tables on stdout, in colour where that is a terminal."""
-    from rich.box import SIMPLE_HEAD
+    """Print tables on stdout, in colour where that is a terminal; one that is too wide for it comes in blocks."""
     from rich.console import Console
-    from rich.table import Table as RichTable
+    from rich.padding import Padding
+    from rich.text import Text
 
     console = Console(markup=False)  # brackets in a formula or a path are text
     for table in tables:
         console.print(f"\n{table.title}", style="bold", highlight=False)  # as a title of its own it would wrap
-        picture = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for index, heading in enumerate(table.headings):
-            picture.add_column(heading, justify="right" if index and not table.words else "left", overflow="fold")
-        for row in table.rows:
-            picture.add_row(*row)
-        console.print(picture)
+        gap, parts = (2, [table]) if table.words else blocks(table, console.width)
+        for number, part in enumerate(parts):
+            if number:
+                console.print()
+            console.print(_picture(part, gap))
+        if table.notes:
+            console.print()
         for note in table.notes:
-            console.print(f"  {note}", highlight=False)
+            console.print(Padding.indent(Text(note), 2))
+
+
+def _picture(table: Table, gap: int) -> RichTable:
+    """Draw a table; words fold where the terminal ends. Figures have no need to: their blocks fit into it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+
+    picture = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
+    for index, heading in enumerate(table.headings):
+        justify: Literal["left", "right"] = "right" if index and not table.words else "left"
+        picture.add_column(heading, justify=justify, overflow="fold")
+    for row in table.rows:
+        picture.add_row(*row)
+    return picture
+
+
+def blocks(table: Table, width: int) -> tuple[int, list[Table]]:
+    """Cut a table into blocks of columns that fit into `width` characters; each begins with the rows' names.
+
+    Returns the blocks and, before them, how many spaces stand between columns: two, or one where two are too many.
+    """
+    names, *figures = zip(table.headings, *table.rows, strict=True)
+    names = _shortened(names, width // 2)  # where that may not be, they fold
+    room = width - min(_width(names), width // 2)
+    gap = 2 if len(_fill(figures, room, 2)) == 1 else 1
+    return gap, [_of_columns(table, [names, *columns]) for columns in _fill(figures, room, gap)]
+
+
+def _fill(columns: Sequence[Column], room: int, gap: int) -> list[list[Column]]:
+    """Deal columns out into blocks of `room` characters, at least one to a block."""
+    filled: list[list[Column]] = [[]]
+    left = room
+    for column in columns:
+        left -= _width(column) + gap
+        if left < 0 and filled[-1]:
+            filled.append([])
+            left = room - _width(column) - gap
+        filled[-1].append(column)
+    return filled
+
+
+def _of_columns(table: Table, columns: Sequence[Column]) -> Table:
+    headings, *rows = zip(*columns, strict=True)
+    return replace(table, headings=headings, rows=rows)
+
+
+def _width(column: Column) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, column))
+
+
+def _shortened(names: Column, width: int) -> Column:
+    """Cut the middle out of names longer than `width`, unless two of them would then read alike."""
+    end = (width - 1) // 2
+    short = tuple(name if len(name) <= width else f"{name[: width - 1 - end]}…{name[-end:]}" for name in names)
+    return short if len(set(short)) == len(set(names)) else names
 
 
 def amount(value: float) -> str:

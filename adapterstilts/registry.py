@@ -13,6 +13,7 @@ import importlib.util
 import pkgutil
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from adapterstilts.errors import UserError, nearest
@@ -35,14 +36,18 @@ class Catalog(Generic[Entry]):
     def get(self, name: str) -> Entry:
         """Return the entry called `name`; a UserError names the nearest one where there is none."""
         if name in _module_names(self.package):
-            module = importlib.import_module(f"{self.package}.{name}")
-            entry: Entry = getattr(module, self.attribute)
+            entry: Entry = getattr(_module(self.package, name), self.attribute)
             return entry
         foreign = _entry_points(self.package)
         if name in foreign:
             loaded: Entry = foreign[name].load()
             return loaded
         raise UserError(f"unknown {self.kind} {name!r}", fix=nearest(name, self.names()))
+
+
+@cache  # the import system is slow to say that it knows a module, and grammars ask once a word
+def _module(package: str, name: str) -> ModuleType:
+    return importlib.import_module(f"{package}.{name}")
 
 
 @cache

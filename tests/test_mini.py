@@ -218,7 +218,7 @@ def labelled(name, language, split, count):
 @pytest.mark.parametrize(
     ("name", "language", "least", "most"),
     [("snli", "en", 0.5, 0.95), ("xnli", "de", 0.5, 0.95), ("xnli", "ru", 0.5, 0.95), ("xnli", "sw", 0.5, 0.95),
-     ("qqp", "en", 0.7, 1), ("pawsx", "es", 0.7, 0.95)],
+     ("qqp", "en", 0.6, 0.9), ("pawsx", "es", 0.7, 0.95)],
 )  # fmt: skip
 def test_a_linear_model_on_the_words_that_differ_neither_fails_nor_saturates(name, language, least, most):
     (train, gold), (test, expected) = labelled(name, language, "train", 1200), labelled(name, language, "dev", 400)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapterstilts.config.identity import derive_seed
-from adapterstilts.mini._makers import Row
+from adapterstilts.mini._makers import TOGETHER, Row
 from adapterstilts.mini.said import Question, Statement, joined, place_of, text, tokens
 from adapterstilts.tasks import Task
 
@@ -121,10 +122,11 @@ def _answered(task: Task, language: str, row: Row) -> Fields:
 
 
 def _written(task: Task, language: str, row: Row) -> Fields:
-    """Return an article; in two languages (English, or Spanish behind English) where the label is 1."""
-    other = "es" if language == "en" else "en"
-    pieces = [joined(row.texts[0], one) for one in ((language, other) if row.label else (language,))]
-    return {"text": " ".join(pieces)}
+    """Return an article, and behind it the same in other languages where its label says so: which ones, its words."""
+    others = [code for code in task.languages if code != language]
+    order = random.Random(derive_seed(0, "together", language, joined(row.texts[0], "en")))
+    spoken = [language, *order.sample(others, min(len(others), TOGETHER[row.label] - 1))]
+    return {"text": " ".join(joined(row.texts[0], one) for one in spoken)}
 
 
 _FIELDS: dict[str, Callable[[Task, str, Row], Fields]] = {

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from adapterstilts.config.identity import derive_seed
 from adapterstilts.mini.said import Definition, Phrase, Property, Question, Said, Statement
 from adapterstilts.mini.world import (
     ACTIONS,
+    COUNTS,
     HYPERNYMS,
     NAMES,
     PEOPLE,
@@ -29,8 +31,10 @@ from adapterstilts.mini.world import (
 )
 
 Split = Literal["train", "dev", "test"]
+TOGETHER = (1, 6, 3, 2)  # of an article, by its label: how many languages say the same in it
 Text = tuple[Said, ...]
 
+_FITTING = {action: [thing for thing in THINGS if fits(action, thing)] for action in ACTIONS}
 _DETAILS = ("agent_quality", "thing_quality", "place", "time", "recipient")
 
 
@@ -54,7 +58,12 @@ def without(fact: Fact, parts: Iterable[str]) -> Fact:
 
 def split_of(fact: Fact) -> Split:
     """Return the split that a fact belongs to; an eighth of all pairs of agent and thing are test, an eighth dev."""
-    lot = derive_seed(0, "split", fact.agent, fact.thing) % 8
+    return _split(fact.agent, fact.thing)
+
+
+@cache
+def _split(agent: str, thing: str) -> Split:
+    lot = derive_seed(0, "split", agent, thing) % 8
     return "test" if lot == 0 else "dev" if lot == 1 else "train"
 
 
@@ -70,9 +79,11 @@ class Source:
         used = {part for fact in unlike for part in (fact.agent, fact.thing, fact.place)}
         while True:
             agent, action = self.rng.choice([*PEOPLE]), self.rng.choice([*ACTIONS])
-            thing = self.rng.choice([thing for thing in THINGS if fits(action, thing)])
+            thing = self.rng.choice(_FITTING[action])
+            if _split(agent, thing) != self.split or used & {agent, thing}:
+                continue
             fact = self.detailed(Fact(agent, action, thing), details)
-            if split_of(fact) == self.split and not used & {fact.agent, fact.thing, fact.place or fact.agent}:
+            if fact.place is None or fact.place not in used:
                 return fact
 
     def detailed(self, fact: Fact, details: Sequence[str]) -> Fact:
@@ -91,6 +102,11 @@ class Source:
     def told(self, fact: Fact) -> Statement:
         """Tell a fact in one order or the other."""
         return Statement(fact, self.rng.choice(("plain", "fronted")))
+
+    def described(self, fact: Fact) -> Property:
+        """Tell a quality of its agent or of its thing: the fact's own, or a drawn one."""
+        concept, part = self.rng.choice(((fact.agent, "agent_quality"), (fact.thing, "thing_quality")))
+        return Property(concept, getattr(fact, part) or self._draw(part))
 
     def passage(self, count: int) -> list[Fact]:
         """Draw facts with places and times, no two with the same agent, thing or place."""
@@ -175,14 +191,24 @@ def _paraphrase(source: Source, label: int) -> Row:
 
 
 def _same_question(source: Source, label: int) -> Row:
-    """Two ways to ask: in one sentence, or with a part of it said before; about the same, or not."""
+    """Two ways to ask: in one sentence, or with a part of it said before; about the same, or not.
+
+    In half of the rows two people are told apart before, and one of them is asked about: there, two questions that
+    differ have the same words as two that do not.
+    """
     rng = source.rng
     fact = source.fact(("agent_quality", "place", "time"))
     asked: Role = rng.choice(("thing", "place", "time"))
     parts = [part for part in ("agent_quality", "place", "time") if part != asked]
-    other = fact if label else changed(rng, fact, (*parts, "action"))
+    two = rng.random() < 0.5
+    other = fact if label else changed(rng, fact, ("agent_quality",) if two else (*parts, "action"))
     assert other.agent_quality is not None
-    apart = (Property(other.agent, other.agent_quality), Question(replace(other, agent_quality=None), asked))
+    said = [Property(other.agent, other.agent_quality)]
+    if two:
+        someone = rng.choice([person for person in PEOPLE if person != fact.agent])
+        said.append(Property(someone, QUALITIES[other.agent_quality].opposite))
+        rng.shuffle(said)
+    apart: Text = (*said, Question(replace(other, agent_quality=None), asked))
     whole: Text = (Question(fact, asked),)
     return Row((whole, apart) if rng.random() < 0.5 else (apart, whole), label)
 
@@ -249,17 +275,25 @@ def _cause(source: Source, label: int) -> Row:
 
 
 def _article(source: Source, label: int) -> Row:
-    """A few sentences about one person or one thing; `label` 1: one sentence, for an article in two languages."""
-    fact = source.fact(source.some(2, 4))
-    if label:
+    """A text in one language about one person or one thing; or what TOGETHER[label] languages say in one text.
+
+    `label` 1: two phrases, as in a dictionary; 2: a short sentence; 3: any one sentence.
+    """
+    rng = source.rng
+    if label == 3:
         return _sentence(source, label)
-    again = source.fact(source.some(1, 3))
-    about = replace(again, agent=fact.agent)
-    about = about if split_of(about) == source.split else again
-    sentences: list[Said] = [Definition(fact.thing), source.told(fact), source.told(about)]
-    if fact.thing_quality:
-        sentences.append(Property(fact.thing, fact.thing_quality))
-    return Row((tuple(source.rng.sample(sentences, source.rng.randint(2, len(sentences)))),), label)
+    if label == 2:
+        fact = source.fact(source.some(0, 2))
+        return Row(((rng.choice((source.told(fact), source.told(fact), source.described(fact))),),), label)
+    if label == 1:
+        fact = replace(source.fact(("agent_quality", "thing_quality")), count=rng.choice(COUNTS))
+        roles: list[Role] = rng.sample(["agent", "thing"], 2)
+        return Row((tuple(Phrase(fact, role) for role in roles),), label)
+    fact, again = source.fact(source.some(2, 4)), source.fact(source.some(1, 3))
+    also = replace(again, agent=fact.agent)
+    also = also if split_of(also) == source.split else again
+    sentences: list[Said] = [Definition(fact.thing), source.told(fact), source.told(also), source.described(fact)]
+    return Row((tuple(rng.sample(sentences, rng.randint(2, 4))),), label)
 
 
 def _placed(right: Fact, wrong: Sequence[Fact], place: int) -> list[Fact]:
@@ -272,4 +306,4 @@ MAKERS |= {"qqp": _same_question, "pawsx": _paraphrase, "udpos": _sentence, "tat
 MAKERS |= dict.fromkeys(("squad_v1", "squad_v2", "xquad", "tydiqa"), _asked)
 MAKERS |= {"hellaswag": _continuation, "cosmos_qa": _who, "commonsense_qa": _sensible, "xcopa": _cause}
 MAKERS |= {"wikipedia": _article}
-KINDS = {"span": 3, "retrieval": 1, "tagging": 1, "masked_lm": 2}  # how many labels, where the task names none
+KINDS = {"span": 3, "retrieval": 1, "tagging": 1, "masked_lm": 4}  # how many labels, where the task names none

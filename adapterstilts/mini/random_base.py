@@ -12,7 +12,7 @@ from typing import NamedTuple
 from adapterstilts.errors import UserError
 from adapterstilts.store.atomic import new_folder
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -21,11 +21,18 @@ _TOKENIZER_FILES = (
 
 
 class Shape(NamedTuple):
-    """The shape of an XLM-R encoder; heads are 64 units wide and the inner layer 4 x hidden, as in XLM-R."""
+    """The shape of an XLM-R encoder, whose inner layer is 4 x hidden, as in XLM-R.
+
+    `heads`: None means of 64 units each, as in XLM-R. `dropout` is that of states, not of attention. `spread`: the
+    standard deviation of first weights, also of those that heads for tasks begin with.
+    """
 
     layers: int = 6
     hidden: int = 256
     positions: int = 514
+    heads: int | None = None
+    dropout: float = 0.1
+    spread: float = 0.02
 
 
 def random_base(tokenizer: str | Path, out: str | Path, *, shape: Shape | None = None, seed: int = 0) -> Path:
@@ -37,12 +44,12 @@ def random_base(tokenizer: str | Path, out: str | Path, *, shape: Shape | None =
     source, folder, shape = Path(tokenizer), Path(out), shape or Shape()
     if not (source / "tokenizer.json").is_file():
         raise UserError(f"{source} has no tokenizer.json", fix="give the folder of a fast tokenizer")
-    if shape.hidden % 64 or shape.hidden < 64 or shape.layers < 1:
+    if shape.hidden % 64 or shape.hidden < 64 or shape.layers < 1 or shape.hidden % (shape.heads or 1):
         raise UserError(f"no XLM-R has {shape.layers} layers of {shape.hidden} units", fix="use a multiple of 64 units")
     if folder.exists():
         raise UserError(f"{folder} is there already", fix="choose another --out")
     with new_folder(folder) as temporary:
-        for name in _TOKENIZER_FILES:
+        for name in TOKENIZER_FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, temporary / name)
         _write_encoder(temporary, shape, seed)
@@ -58,9 +65,11 @@ def _write_encoder(folder: Path, shape: Shape, seed: int) -> None:
         vocab_size=len(tokenizer),
         hidden_size=shape.hidden,
         num_hidden_layers=shape.layers,
-        num_attention_heads=shape.hidden // 64,
+        num_attention_heads=shape.heads or shape.hidden // 64,
         intermediate_size=4 * shape.hidden,
         max_position_embeddings=shape.positions,
+        hidden_dropout_prob=shape.dropout,
+        initializer_range=shape.spread,
         type_vocab_size=1,
         layer_norm_eps=1e-5,
         pad_token_id=tokenizer.pad_token_id,

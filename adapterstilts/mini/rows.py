@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,20 @@ _TEST_ONLY = {("udpos", "yo")}  # as on the Hub
 _TEXT = 5  # how many times as many articles as rows of a task
 
 
-def write_rows(out: Path, *, seed: int = 0, size: int = 400, speaking: Sequence[str] | None = None) -> Path:
+def write_rows(
+    out: Path,
+    *,
+    seed: int = 0,
+    size: int = 400,
+    speaking: Sequence[str] | None = None,
+    only: Sequence[str] | None = None,
+) -> Path:
     """Write a mirror in the Hub's layout with `size` training rows a task and language; return `out`.
 
     Other splits hold a quarter as many, Wikipedia five times as many. `speaking`: the languages, as far as a task
-    has them; None means all of the world's. Languages share their facts, as translations do. Equal seeds give equal
-    bytes. Raises UserError for a folder that exists, or a language that the world does not speak.
+    has them; None means all of the world's. `only`: the tasks; None means all. Languages share their facts, as
+    translations do. Equal seeds give equal bytes. Raises UserError for a folder that exists, or a language that the
+    world does not speak.
     """
     import pyarrow as pa
 
@@ -45,9 +54,10 @@ def write_rows(out: Path, *, seed: int = 0, size: int = 400, speaking: Sequence[
             raise UserError(f"the world does not speak {code!r}", fix=nearest(code, languages.names()))
     seen: set[frozenset[str]] = set()
     with new_folder(out) as folder:
-        for task in map(tasks.get, MAKERS):
+        for task in map(tasks.get, only or MAKERS):
             spoken = [code for code in speaking or languages.names() if code in task.configs]
-            for split, tables in _splits(task, spoken, (seed, size), seen):
+            task = replace(task, configs={code: task.configs[code] for code in spoken})
+            for split, tables in _splits(task, (seed, size), seen):
                 for config, parts in tables.items():
                     _write(folder / task.repo / config / f"{split}-00000-of-00001.parquet", pa.concat_tables(parts))
         for repository in folder.glob("*/*"):
@@ -56,7 +66,7 @@ def write_rows(out: Path, *, seed: int = 0, size: int = 400, speaking: Sequence[
 
 
 def _splits(
-    task: Task, spoken: Sequence[str], drawn: tuple[int, int], seen: set[frozenset[str]]
+    task: Task, drawn: tuple[int, int], seen: set[frozenset[str]]
 ) -> Iterator[tuple[str, dict[str, list[pa.Table]]]]:
     """Yield the Hub's splits and their tables by configuration, one a language; `drawn` are seed and size."""
     seed, size = drawn
@@ -67,7 +77,7 @@ def _splits(
         rows = _fresh_rows(source, task, count, seen)
         rows = [Row(row.texts, -1) for row in rows] if hub_split in withheld else rows
         tables: dict[str, list[pa.Table]] = {}
-        for language in spoken:
+        for language in task.configs:
             if split == "test" or (task.name, language) not in _TEST_ONLY:
                 tables.setdefault(task.configs[language], []).append(hub_table(task, language, rows))
         yield hub_split, tables

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, NamedTuple, Protocol
 
 from adapterstilts.errors import UserError, nearest
@@ -210,8 +211,13 @@ def table(text: str) -> dict[str, list[str]]:
 
 def words(text: str, role: Role, upos: str) -> list[Token]:
     """Return the words of a listed form as tokens: all are `upos`, but for those with a tag ("loaf of:ADP bread")."""
+    return [*_words(text, role, upos)]
+
+
+@cache
+def _words(text: str, role: Role, upos: str) -> tuple[Token, ...]:
     tagged = (word.partition(":") for word in text.split())
-    return [Token(form, tag or upos, role) for form, _, tag in tagged]
+    return tuple(Token(form, tag or upos, role) for form, _, tag in tagged)
 
 
 def fronted(told: Sequence[Token], fact: Fact, comma: str = "") -> list[Token]:

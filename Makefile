@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NEXT := .venv-next/bin
 
-.PHONY: quickstart test check test-next clean
+.PHONY: quickstart test check test-next mini-base clean
 
 quickstart: .venv/installed  ## install, then the main job on the embedded world, offline
 	$(BIN)/adapterstilts quickstart
@@ -20,6 +20,9 @@ check: .venv/installed  ## style, types, floors, size budgets
 
 test-next: .venv-next/installed  ## the suite without `adapters`, with the newest transformers 5
 	$(NEXT)/pytest -n 2 -p no:cacheprovider
+
+mini-base: .venv/installed  ## make the embedded base anew, by recipes/mini/base.yaml
+	$(BIN)/adapterstilts pretrain mini/base --out build/mini-base
 
 clean:
 	rm -rf .venv .venv-next

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from adapterstilts.train.command import continue_mlm as continue_mlm
     from adapterstilts.train.command import train_intermediate as train_intermediate
     from adapterstilts.train.command import train_target as train_target
+    from adapterstilts.train.pretrain import pretrain as pretrain
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ _HOMES = {
     "evaluate": "evaluation.command",
     "evaluate_base": "evaluation.command",
     "merge": "compose.merge",
+    "pretrain": "train.pretrain",
     "quickstart": "report.quickstart",
     "random_base": "mini.random_base",
     "read_run": "store.run",

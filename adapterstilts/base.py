@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterstilts.config.identity import canonical_json
 from adapterstilts.errors import UserError
+from adapterstilts.mini.embedded import MINI, embedded_base
 from adapterstilts.store.places import remembered
 
 if TYPE_CHECKING:
@@ -50,18 +51,18 @@ class BaseFiles:
 
 
 def find_base(name: str) -> BaseFiles:
-    """Find a base by Hub id or folder and take its fingerprint (config and a digest of all weights).
+    """Find a base by Hub id, folder or the name `mini` and take its fingerprint (config and a digest of all weights).
 
     Raises UserError: no such folder or id, no network, another family, no safetensors weights.
     """
-    folder = Path(name)
+    folder = embedded_base() if name == MINI else Path(name)
     if not (folder / "config.json").is_file():
         if folder.is_dir() or name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise UserError(
                 f"the base {name} is not a folder with a config.json", fix="give a Hub id or a model folder"
             )
         folder = _download(name)
-    else:
+    elif name != MINI:
         name = str(folder.resolve())  # so that the run finds its base from wherever it is used
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:

@@ -21,7 +21,7 @@ mirror = click.option(
     "--mirror",
     envvar="ADAPTERSTILTS_MIRROR",
     metavar="DIR",
-    help="Read data sets from this folder in the Hub's layout (or set ADAPTERSTILTS_MIRROR).",
+    help="Read data sets from this folder in the Hub's layout, or `mini` (or set ADAPTERSTILTS_MIRROR).",
 )
 device = click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
 precision = click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="How to compute.")
@@ -43,7 +43,7 @@ _SHORTHANDS = {
 _tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated.")
 _training = (
     click.option("--method", default="lora", show_default=True, metavar="NAME", help="How to train: lora, full, ..."),
-    click.option("--base", metavar="ID|DIR", help="Pretrained encoder.  [default: XLM-R Large, or that of --from]"),
+    click.option("--base", metavar="ID|DIR|mini", help="Pretrained encoder.  [default: XLM-R Large, or --from's]"),
     click.option("--from", "start", metavar="RUN", help="Start from this run."),
     click.option("--on-top", is_flag=True, help="Freeze the run of --from and train a fresh module above it."),
     click.option("--out", required=True, metavar="DIR", help="The run's folder."),
@@ -85,16 +85,17 @@ def training_on(task: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def run_training(train: Callable[..., Any], options: dict[str, Any]) -> None:
-    """Call a training function with what `training` has parsed, and print the finished run."""
+def run_training(train: Callable[..., Any], options: dict[str, Any]) -> Run:
+    """Call a training function with what `training` has parsed; print and return the finished run."""
     wanted = settings(options)
     keys = ("method", "base", "start", "on_top", "out")
-    finished = train(options["task"], settings=wanted, **{key: options[key] for key in keys})
+    finished: Run = train(options["task"], settings=wanted, **{key: options[key] for key in keys})
     if options["as_json"]:
         click.echo(json.dumps(finished.record.model_dump(mode="json"), indent=2))
     else:
         click.echo(_summary(finished), err=True)
         click.echo(str(finished.path))
+    return finished
 
 
 def _summary(run: Run) -> str:
@@ -103,10 +104,13 @@ def _summary(run: Run) -> str:
 
     best, cost = run.record.best, run.record.cost
     trained = f"{amount(cost.trainable_params.adapter)} + {amount(cost.trainable_params.heads)} in heads"
+    rows, command = "English dev", f"evaluate {run.path} --task {' --task '.join(run.record.config['tasks'])}"
+    if run.phase == "mlm":
+        rows, command = "held-out text", f"train-intermediate --task TASK --from {run.path} --out DIR"
     return (
-        f"best at step {best['step']} of {best['steps']}: {best['score']:.2f} on English dev; "
+        f"best at step {best['step']} of {best['steps']}: {best['score']:.2f} on {rows}; "
         f"trained {trained} parameters in {cost.train_s:.0f} s\n"
-        f"next: adapterstilts evaluate {run.path} --task {' --task '.join(run.record.config['tasks'])}"
+        f"next: adapterstilts {command}"
     )
 
 

@@ -14,7 +14,7 @@ from adapterstilts.errors import UserError, nearest
 Method = TypeVar("Method", bound=MethodSettings)
 Schema = TypeVar("Schema", bound=BaseModel)
 
-_GIVEN_BY_FLAGS = {"phase", "tasks", "method.name", "base", "start", "on_top"}
+_GIVEN_BY_FLAGS = {"phase", "tasks", "method.name", "base", "start", "on_top", "data.text"}
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:

@@ -91,6 +91,10 @@ class DataSettings(Frozen):
     doc_stride: int = Field(128, ge=1, description="Span: a window begins every so many tokens (XTREME: 128).")
     max_query_length: int = Field(64, ge=1, description="Span: a question keeps so many tokens (XTREME: 64).")
     languages: tuple[str, ...] | None = Field(None, description="Masked LM: train on these; none: all that are here.")
+    text: dict[str, tuple[str, ...]] | None = Field(
+        None, exclude=True, description="Masked LM: text files by language, in place of the task's rows (--text)."
+    )  # never written down: a record says of its rows which files they are from, whatever their place
+    hidden: float = Field(0.15, gt=0, lt=1, description="Masked LM: the share of tokens that are hidden (BERT: 0.15).")
     limit_train: int | None = Field(None, ge=1, description="Train on so many rows, drawn with the seed.")
     select_on: Literal["dev", "xtreme"] = Field(
         "dev",
@@ -105,7 +109,7 @@ class ResourceSettings(Frozen):
     micro_batch_tokens: int = Field(
         8192, ge=16, description="Most padded tokens in one pass; an optimiser step takes several passes."
     )
-    mirror: str | None = Field(None, description="Folder of data sets in the Hub's layout; none: the Hub.")
+    mirror: str | None = Field(None, description="Folder of data sets in the Hub's layout, or mini; none: the Hub.")
 
 
 class EvaluationSettings(Frozen):

@@ -64,7 +64,8 @@ def encoding_for(task: Task, tokenizer: Any, settings: DataSettings, positions: 
         )
     if not wanted and usual > positions:
         log_once(f"data: windows of {positions} tokens: the base has no room for the {usual} usual for {task.name}")
-    return Encoding(tokenizer, wanted or min(usual, positions), settings.doc_stride, settings.max_query_length)
+    window = wanted or min(usual, positions)
+    return Encoding(tokenizer, window, settings.doc_stride, settings.max_query_length, settings.hidden)
 
 
 def encode_rows(rows: Rows, encoding: Encoding) -> Encoded:
@@ -114,7 +115,7 @@ def _cache_file(rows: Rows, format: Format, encoding: Encoding) -> Path:
             "format": [rows.task.format, format.version],
             "labels": list(rows.task.labels),
             "tokenizer": tokenizer_digest(encoding.tokenizer),
-            "windows": [encoding.max_length, encoding.doc_stride, encoding.max_query_length],
+            "windows": [encoding.max_length, encoding.doc_stride, encoding.max_query_length, encoding.hidden],
             "wording": {name: dict(words) for name, words in rows.task.wording.items()},
         }
     )

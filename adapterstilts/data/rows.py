@@ -20,7 +20,7 @@ class Rows:
     """The rows of one task, language and split.
 
     `table` has the format's fields as columns; `labels` turns its raw labels into ids in the task's order.
-    `revision` is the Hub commit, or `mirror:` and a digest of the mirror's files. `dropped` rows had no usable
+    `revision` is the Hub commit, or `mirror:` or `text:` and a digest of the files. `dropped` rows had no usable
     gold and are left out; of `repaired` rows the answer's place was wrong and has been found.
     """
 
@@ -69,10 +69,16 @@ class Rows:
     def hold_out(self, share: float) -> Rows:
         """Return the dev part of train rows, or what is left of them, as `split` asks.
 
-        Which rows are held out depends on the task alone, so that runs with other seeds are selected alike.
+        Which rows are held out depends on the task alone, so that runs with other seeds are selected alike. At least
+        one is; of a single row none can be (UserError).
         """
+        if len(self) < 2:
+            raise UserError(
+                f"task {self.task.name}: {len(self)} rows in language {self.language!r}, so none can be held out",
+                fix="give more rows, or leave this language out (--languages)",
+            )
         order = np.random.default_rng(derive_seed(0, "held_out", self.task.name)).permutation(len(self))
-        size = round(share * len(self))
+        size = max(1, round(share * len(self)))
         chosen = order[:size] if self.split == "dev" else order[size:]
         how = f"{100 * share:g} % of train" if self.split == "dev" else f"train without {size} dev rows"
         return self._select(np.sort(chosen), how)

@@ -20,6 +20,7 @@ from adapterstilts.evaluation.load import load_run
 from adapterstilts.evaluation.retrieval import Layer, choose_layers
 from adapterstilts.formats import formats
 from adapterstilts.interrupt import listening
+from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.atomic import write_json
 from adapterstilts.store.places import locked
@@ -100,7 +101,8 @@ def _prepare(
     must_suit(declared, head, layer)
     heads = {one.name: head_for(run, one, head) for one in declared if _has_head(one)}
     runtime = choose_runtime(wanted.resources, wanted.precision or run.record.config["precision"])
-    rows = [load_languages(one, languages, split, wanted.resources.mirror) for one in declared]
+    mirror = mirror_folder(wanted.resources.mirror or usual_mirror(wanted.base, run))
+    rows = [load_languages(one, languages, split, mirror) for one in declared]
     loaded = load_run(run, runtime, wanted.base)
     layers = choose_layers(loaded.model.encoder, layer)
     return _Prepared(Session(loaded, runtime, layers), rows, heads)

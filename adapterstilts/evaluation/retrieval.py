@@ -31,13 +31,18 @@ _USUAL = 14 / 24  # XTREME's and jiant's layer, as a share of XLM-R Large's dept
 _BLOCK = 1024  # queries at a time: the similarities held at once are this many rows
 
 
+def usual_layer(depth: int) -> int:
+    """Return XTREME's layer, at the same share of an encoder of `depth` blocks."""
+    return round(_USUAL * depth)
+
+
 def choose_layers(encoder: nn.Module, wanted: Layer) -> list[int]:
     """Return the layers to read: one, or all for `sweep`; None is XTREME's, at the same share of the depth."""
     config: Any = encoder.config
     depth = int(config.num_hidden_layers)
     if wanted == "sweep":
         return list(range(depth + 1))
-    layer = round(_USUAL * depth) if wanted is None else wanted
+    layer = usual_layer(depth) if wanted is None else wanted
     if not 0 <= layer <= depth:
         raise UserError(f"there is no layer {layer}", fix=f"use --layer 0 (embeddings) to {depth}, or sweep")
     return [layer]

@@ -26,12 +26,16 @@ GoldKind = Literal["labels", "answers", "none"]
 
 @dataclass(frozen=True)
 class Encoding:
-    """What `encode` needs to know, all in tokens: the window, the distance of windows, a question's most."""
+    """What `encode` needs to know, in tokens: the window, the distance of windows, a question's most.
+
+    `hidden`: of masked LM, the share of tokens that are hidden.
+    """
 
     tokenizer: Any
     max_length: int
     doc_stride: int = 128
     max_query_length: int = 64
+    hidden: float = 0.15
 
 
 class HeadShape(NamedTuple):

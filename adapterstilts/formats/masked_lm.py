@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from torch import Tensor, nn
 
-HIDDEN = 0.15  # of the tokens; of these, most become <mask>, some another token, and the rest stay as they are
-AS_MASK, AS_RANDOM = 0.8, 0.1
+AS_MASK, AS_RANDOM = 0.8, 0.1  # of the hidden tokens; the rest stay as they are
 
 
 class MaskedLM:
@@ -45,8 +44,8 @@ class MaskedLM:
 
         from adapterstilts.formats._tokens import token_columns
 
-        of_tokenizer = {"mask_id": pa.int32(), "vocabulary": pa.int32()}
-        return {**token_columns(tokenizer), "special": pa.list_(pa.int8()), **of_tokenizer}
+        of_all = {"mask_id": pa.int32(), "vocabulary": pa.int32(), "hidden": pa.float64()}
+        return {**token_columns(tokenizer), "special": pa.list_(pa.int8()), **of_all}
 
     def encode(self, rows: Columns, encoding: Encoding) -> Columns:
         """Return one example a window of a text, or one a pair of parallel texts."""
@@ -71,6 +70,7 @@ class MaskedLM:
             "part": parts,
             "mask_id": [tokenizer.mask_token_id] * len(owners),
             "vocabulary": [len(tokenizer)] * len(owners),
+            "hidden": [encoding.hidden] * len(owners),
         }
 
     def vary(self, examples: Mapping[str, Sequence[Any]], draw: int) -> Columns:
@@ -129,13 +129,14 @@ def _each(examples: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def _hide(example: Mapping[str, Any], draw: int) -> tuple[list[int], list[int]]:
-    """Hide a seventh of one example's tokens, at least one; return the ids as read, and the labels."""
+    """Hide a share of one example's tokens, at least one; return the ids as read, and the labels."""
     import numpy as np
 
     generator = np.random.default_rng(derive_seed(draw, "hide", example["row"], example["part"]))
     ids = np.asarray(example["input_ids"], dtype=np.int64)
     free = np.flatnonzero(np.asarray(example["special"]) == 0)
-    count = max(1, int(HIDDEN * len(free) + generator.random()))  # rounded by chance: short texts would weigh too much
+    wanted = example["hidden"] * len(free) + generator.random()  # rounded by chance: short texts would weigh too much
+    count = max(1, int(wanted))
     chosen = generator.permutation(free)[:count]
     labels = np.full(len(ids), IGNORED)
     labels[chosen] = ids[chosen]

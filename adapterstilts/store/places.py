@@ -29,8 +29,8 @@ def inside(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; a UserError tells when another one holds it.
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold `folder` for this process; a UserError tells when another one holds it, unless this one is to wait.
 
     The lock is the operating system's, so it dies with its holder and never goes stale.
     """
@@ -39,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         raise UserError(f"another process is working in {folder}", fix="wait for it, or choose another --out") from None
     try:

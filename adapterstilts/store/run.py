@@ -68,11 +68,27 @@ class Parent(BaseModel):
     fingerprint: str
 
 
+class Guesses(BaseModel):
+    """How well hidden tokens are guessed: mean loss of one in nats, its exponential, and the percentage guessed."""
+
+    loss: float
+    perplexity: float
+    accuracy: float
+
+
+class HeldOut(BaseModel):
+    """The same hidden tokens of held-out text, by language: before the first step, and with the kept weights."""
+
+    before: dict[str, Guesses]
+    after: dict[str, Guesses]
+
+
 class RunRecord(BaseModel):
     """The content of run.json.
 
     `initialisation` is a digest of the module's first weights: only modules that began alike may be averaged
-    number by number. It is empty where every weight of the encoder was trained.
+    number by number. It is empty where every weight of the encoder was trained. `held_out` is for masked language
+    modelling alone.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer version may have written more
@@ -90,6 +106,7 @@ class RunRecord(BaseModel):
     best: dict[str, Any]
     budget: Budget
     cost: Cost
+    held_out: HeldOut | None = None
 
 
 def nothing_trained(before: Sequence[RunRecord] = (), adapter_bytes: int = 0, wall_s: float = 0.0) -> dict[str, Any]:

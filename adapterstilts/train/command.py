@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from adapterstilts.base import load_lm_head
 from adapterstilts.config.identity import derive_seed, fingerprint
@@ -29,6 +29,16 @@ from adapterstilts.train.plan import Given, Plan, finished_run, known_revisions,
 from adapterstilts.train.record import finish
 
 
+class Options(TypedDict, total=False):
+    """What every training may be asked for; `train_intermediate` says what each means."""
+
+    method: str
+    base: str | None
+    start: str | Path | None
+    on_top: bool
+    settings: Mapping[str, Any] | None
+
+
 def train_intermediate(
     task: str | Sequence[str],
     *,
@@ -46,7 +56,7 @@ def train_intermediate(
     call resumes an interrupted run and returns a finished one at once. Raises UserError for bad input,
     Interrupted after a signal.
     """
-    return _train("intermediate", task, out, Given(method, base, start, on_top, settings or {}))
+    return _train("intermediate", task, out, Given(method, base, start, on_top, settings))
 
 
 def train_target(
@@ -64,29 +74,36 @@ def train_target(
     The arguments are those of `train_intermediate`. The head is fresh, unless the setting `reuse_head` names a
     task of `start` whose head has the same labels.
     """
-    return _train("target", task, out, Given(method, base, start, on_top, settings or {}))
+    return _train("target", task, out, Given(method, base, start, on_top, settings))
 
 
 def continue_mlm(
     task: str = "wikipedia",
     *,
     out: str | Path,
-    method: str = "lora",
-    base: str | None = None,
-    start: str | Path | None = None,
-    on_top: bool = False,
-    settings: Mapping[str, Any] | None = None,
+    text: Mapping[str, str | Path | Sequence[str | Path]] | None = None,
+    **options: Unpack[Options],
 ) -> Run:
     """Train masked language modelling on text of several languages and return the finished run.
 
-    `task`: one of the format masked_lm. The settings `data.languages` and `train.language_exponent` say which
-    languages, and in what shares. The other arguments are those of `train_intermediate`. The LM head is the base's
-    own where its files have one, frozen except by the method full.
+    `task`: one of the format masked_lm. `text`: UTF-8 files by language, read in the place of the task's rows; blank
+    lines separate texts, and a file without any has one text a line. The settings `data.languages` (of the task's
+    rows) and `train.language_exponent` say which languages, and in what shares. `options`: `method`, `base`, `start`,
+    `on_top` and `settings`, as `train_intermediate` takes them. The LM head is the base's own where its files have
+    one, frozen except by the method full. The record's `held_out` tells by language how well hidden tokens of
+    held-out text were guessed before and after.
     """
     if tasks.get(task).format != "masked_lm":
         known = [name for name in tasks.names() if tasks.get(name).format == "masked_lm"]
         raise UserError(f"task {task} is no text for masked language modelling", fix=nearest(task, known))
-    return _train("mlm", task, out, Given(method, base, start, on_top, settings or {}))
+    if text is not None:
+        files = {language: _names(some) for language, some in text.items()}
+        options["settings"] = {**(options.get("settings") or {}), "data.text": files}
+    return _train("mlm", task, out, Given(**options))
+
+
+def _names(files: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(file) for file in ([files] if isinstance(files, str | Path) else files)]
 
 
 def _train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Given) -> Run:

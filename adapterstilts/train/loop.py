@@ -21,7 +21,7 @@ from adapterstilts.errors import Interrupted, UserError
 from adapterstilts.evaluation.predict import gold_values, predict
 from adapterstilts.formats import Meaning, learnable
 from adapterstilts.interrupt import StopRequest
-from adapterstilts.metrics import metrics
+from adapterstilts.metrics import Scores, metrics
 from adapterstilts.model import Runtime
 from adapterstilts.store.atomic import write_json
 from adapterstilts.train import checkpoint, cost
@@ -40,6 +40,8 @@ class StepResult(NamedTuple):
 def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> None:
     """Train all members to their end, in turn, step by step; then put their best weights in place.
 
+    Masked language modelling is scored before its first step and with its best weights, for its record.
+
     Raises Interrupted after saving every member; UserError if a loss is not finite or a tensor gets no
     gradient.
     """
@@ -47,6 +49,9 @@ def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> Non
     done = sum(member.progress.step for member in members)
     try:
         with progress("training", total, done) as bar:
+            for member in members:
+                if member.config.phase == "mlm" and member.progress.step == 0:
+                    member.progress.first_scores = _all_scores(member, runtime, stop)
             while running := [member for member in members if not member.progress.finished]:
                 for member in running:
                     _advance(member, runtime, stop, bar)
@@ -58,6 +63,8 @@ def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> Non
         raise
     for member in members:
         checkpoint.restore_best(member)
+        if member.progress.first_scores:
+            member.progress.kept_scores = _all_scores(member, runtime, stop)
 
 
 def _advance(member: Member, runtime: Runtime, stop: StopRequest, bar: Bar) -> None:
@@ -148,12 +155,22 @@ def _look(member: Member, runtime: Runtime, stop: StopRequest) -> None:
 
 
 def _dev_score(member: Member, label: str, runtime: Runtime, stop: StopRequest) -> float:
+    main = metrics.get(member.dev[label].rows.task.metric).main
+    return _dev_scores(member, label, runtime, stop)[main]
+
+
+def _dev_scores(member: Member, label: str, runtime: Runtime, stop: StopRequest) -> Scores:
     encoded, of = member.dev[label], member.dev[label].rows.task
     member.activate()
     meaning = Meaning(of.labels, of.no_answer)
     predictions = predict(member.model, encoded, member.head_of(label), meaning, runtime, stop)
-    metric = metrics.get(of.metric)
-    return metric.score(gold_values(encoded), [p.value for p in predictions])[metric.main]
+    return metrics.get(of.metric).score(gold_values(encoded), [p.value for p in predictions])
+
+
+def _all_scores(member: Member, runtime: Runtime, stop: StopRequest) -> dict[str, Scores]:
+    """Return all scores of the dev rows by label, as a record keeps them; a look of its own, on the wall clock."""
+    with cost.wall_clock(member.progress):
+        return {label: _dev_scores(member, label, runtime, stop) for label in member.dev}
 
 
 def _must_be_finite(member: Member, task: str, indices: Indices, loss: float, norm: float) -> None:

@@ -16,10 +16,12 @@ from adapterstilts.console import log_once
 from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
 from adapterstilts.data.rows import Rows
 from adapterstilts.data.source import load_languages, load_rows
+from adapterstilts.data.text_files import text_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import SavedHead, read_head
 from adapterstilts.formats import formats, learnable
 from adapterstilts.methods import methods
+from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import Split, Task, require, tasks
@@ -30,11 +32,11 @@ from adapterstilts.train.start import Start, find_start, must_fit
 class Given:
     """What a training command was asked for, apart from its tasks and its folder."""
 
-    method: str
-    base: str | None
-    start: str | Path | None
-    on_top: bool
-    settings: Mapping[str, Any]
+    method: str = "lora"
+    base: str | None = None
+    start: str | Path | None = None
+    on_top: bool = False
+    settings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,29 +129,64 @@ def _settle(
         "phase": phase, "tasks": tuple(names), "method": {**start.settings(), "name": given.method},
         "start": str(given.start) if given.start else None, "on_top": start.on_top,
     }  # fmt: skip
-    config: RunConfig[MethodSettings] = resolve(fields, given.settings, method.schema)
+    config: RunConfig[MethodSettings] = resolve(fields, given.settings or {}, method.schema)
     must_fit(start, config.method)
     runtime = choose_runtime(config.resources, config.precision)
     rate = config.train.learning_rate or method.learning_rate
-    train = config.train.model_copy(update={"learning_rate": rate})
-    return config.model_copy(update={"precision": runtime.precision, "train": train}), runtime
+    mirror = config.resources.mirror or usual_mirror(given.base, start.run)
+    new = {
+        "precision": runtime.precision,
+        "train": config.train.model_copy(update={"learning_rate": rate}),
+        "resources": config.resources.model_copy(update={"mirror": mirror}),
+    }
+    return config.model_copy(update=new), runtime
 
 
 def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> dict[str, tuple[Rows, Rows]]:
-    """Return train and dev rows by label: the English ones; of a multilingual format, those of every language."""
+    """Return train and dev rows by label: the English ones; of a multilingual format, those of every language.
+
+    Of the train rows they are as many as were asked for, of the dev rows the first ones, which choose the checkpoint.
+    """
+    seed = derive_seed(config.seed, "limit_train")
+    return {
+        label: (train.pick(config.data.limit_train, seed), dev.pick(config.train.eval_examples, None))
+        for label, (train, dev) in _sources(task, config, revisions).items()
+    }
+
+
+def _sources(
+    task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]
+) -> dict[str, tuple[Rows, Rows]]:
+    """Return all train and dev rows by label: of a person's own files if there are any, else of the mirror or Hub."""
+    if config.data.text is not None:
+        _text_must_suit(task, config)
+        return {f"{task.name}.{one}": text_rows(task, one, files) for one, files in config.data.text.items()}
     if not getattr(formats.get(task.format), "multilingual", False):
         return {task.name: _load_language(task, "en", task.name, config, revisions)}
     languages = config.data.languages
-    there = [one.language for one in load_languages(task, languages, "train", config.resources.mirror)]
+    there = [one.language for one in load_languages(task, languages, "train", mirror_folder(config.resources.mirror))]
     labels = {language: f"{task.name}.{language}" for language in there}
     return {label: _load_language(task, language, label, config, revisions) for language, label in labels.items()}
+
+
+def _text_must_suit(task: Task, config: RunConfig[MethodSettings]) -> None:
+    """Raise UserError where text files cannot stand in for the task's rows, or beside another choice of rows."""
+    if task.format != "masked_lm" or not task.held_out:
+        raise UserError(f"text files cannot be rows of task {task.name}", fix="use: adapterstilts continue-mlm --text")
+    if not config.data.text or not all(config.data.text.values()):
+        raise UserError("data.text names no file", fix="give at least one file a language")
+    if config.data.languages or config.data.select_on != "dev":
+        raise UserError(
+            "--languages and --select-on choose among the rows of a task; text files stand in for them",
+            fix="leave them out: every language of --text is trained on, and held-out texts choose the checkpoint",
+        )
 
 
 def _load_language(
     task: Task, language: str, label: str, config: RunConfig[MethodSettings], revisions: Mapping[str, str]
 ) -> tuple[Rows, Rows]:
-    """Return the train rows of one language and the first rows that choose the checkpoint."""
-    mirror, seed = config.resources.mirror, derive_seed(config.seed, "limit_train")
+    """Return the train rows of one language and the rows that choose the checkpoint."""
+    mirror = mirror_folder(config.resources.mirror)
     as_xtreme = config.data.select_on == "xtreme"
     if as_xtreme and not task.held_out:
         raise UserError(
@@ -158,8 +195,7 @@ def _load_language(
         )
     train = load_rows(task, language, "train", mirror, revisions.get(f"{label}-train"), hold_out=not as_xtreme)
     split: Split = "test" if as_xtreme else "dev"
-    dev = load_rows(task, language, split, mirror, revisions.get(f"{label}-{split}"))
-    return train.pick(config.data.limit_train, seed), dev.pick(config.train.eval_examples, None)
+    return train, load_rows(task, language, split, mirror, revisions.get(f"{label}-{split}"))
 
 
 def known_revisions(folder: Path) -> dict[str, str]:

@@ -16,6 +16,8 @@ class Progress:
     best_step: int = 0
     best_score: float = -math.inf
     looks_without_better: int = 0
+    first_scores: dict[str, dict[str, float]] = field(default_factory=dict)  # before step 1, by label
+    kept_scores: dict[str, dict[str, float]] = field(default_factory=dict)  # with the weights of best_step, by label
     finished: bool = False
     tokens: int = 0
     padded_tokens: int = 0

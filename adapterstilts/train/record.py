@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import shutil
 
 from adapterstilts.evaluation.heads import save_head
+from adapterstilts.metrics import Scores
 from adapterstilts.store.atomic import flush_tree, write_json
 from adapterstilts.store.run import (
     Base,
     Budget,
     Cost,
+    Guesses,
+    HeldOut,
     Module,
     Parent,
     Run,
@@ -70,7 +74,26 @@ def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
             flops=state.flops, peak_memory_bytes=state.peak_memory_bytes, adapter_bytes=adapter_bytes,
             trainable_params=TrainableParams(adapter=sizes["adapter."], heads=sizes["heads."]),
         ),
+        held_out=_held_out(member),
     )  # fmt: skip
+
+
+def _held_out(member: Member) -> HeldOut | None:
+    """Return how well text was guessed before the first step and with the kept weights; None where nobody looked."""
+    state = member.progress
+    if not state.first_scores:
+        return None
+    before, after = (
+        {member.dev[label].rows.language: _guesses(scores) for label, scores in look.items()}
+        for look in (state.first_scores, state.kept_scores)
+    )
+    return HeldOut(before=before, after=after)
+
+
+def _guesses(scores: Scores) -> Guesses:
+    loss = scores["loss"]
+    perplexity = math.exp(min(loss, 700.0))  # JSON has no number for what lies beyond
+    return Guesses(loss=loss, perplexity=perplexity, accuracy=scores["accuracy"])
 
 
 def _budget(member: Member, before: Run | None) -> Budget:

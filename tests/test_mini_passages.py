@@ -325,8 +325,9 @@ def test_some_questions_have_no_answer_in_squad_2_alone(written, split):
 
 def test_languages_of_one_file_are_told_apart_by_their_ids(written):
     there = columns(written, "tydiqa", "en", "train")
-    assert len(set(there["id"])) == len(there["id"]) == 3 * SIZE
-    assert Counter(name.split("-")[0] for name in there["id"]) == {"english": SIZE, "russian": SIZE, "swahili": SIZE}
+    assert len(set(there["id"])) == len(there["id"])
+    few = SIZE // 4
+    assert Counter(name.split("-")[0] for name in there["id"]) == {"english": SIZE, "russian": few, "swahili": few}
     contexts = {language: [row["context"] for row in read(written, "tydiqa", language, "train")] for language in
                 ("en", "ru", "sw")}  # fmt: skip
     assert all(re.search("[А-Яа-я]", context) for context in contexts["ru"])

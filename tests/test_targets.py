@@ -87,6 +87,17 @@ def test_held_out_rows_choose_the_checkpoint_and_are_not_trained_on(mirror):
     assert load_rows(task, "en", "dev", str(mirror)).table["id"][:] == dev.table["id"][:]
 
 
+def test_of_few_rows_one_is_held_out_and_of_one_row_none_can_be(mirror):
+    everything = load_rows(tasks.get("tydiqa"), "en", "train", str(mirror), hold_out=False)
+    train, dev = (
+        dataclasses.replace(everything.pick(5, None), split=split).hold_out(0.02) for split in ("train", "dev")
+    )
+    assert (len(train), len(dev)) == (4, 1)
+    assert not set(train.table["id"]) & set(dev.table["id"])
+    with pytest.raises(UserError, match="tydiqa: 1 rows in language 'en', so none can be held out"):
+        everything.pick(1, None).hold_out(0.02)
+
+
 def test_selection_as_in_xtreme_is_marked_wherever_it_counts(train, settings):
     own, xtreme = train("tydiqa"), train("tydiqa", **{"data.select_on": "xtreme"})
     assert {"tydiqa-train", "tydiqa-dev"} == set(own.record.data)

@@ -6,18 +6,28 @@ import hashlib
 from pathlib import Path
 
 from adapterstilts.console import log
+from adapterstilts.errors import UserError
 from adapterstilts.mini.rows import write_rows
 from adapterstilts.store.places import cache_root, locked
 from adapterstilts.store.run import Run
 
 MINI = "mini"
-_SIZE = 1000  # training rows a task and language
+_SIZE, _FEW = 3000, 250  # English training rows a task; rows of other splits and languages
 _HERE = Path(__file__).parent
 
 
 def embedded_base() -> Path:
-    """Return the folder of the embedded base: 1.3 million parameters, pretrained by recipes/mini/base.yaml."""
-    return _HERE / "base"
+    """Return the folder of the embedded base: 1.3 million parameters, pretrained by recipes/mini/base.yaml.
+
+    Raises UserError where an installation has left it out.
+    """
+    folder = _HERE / "base"
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"the embedded base is not in {folder}",
+            fix=f"install adapterstilts again, or make it anew: adapterstilts pretrain mini/base --out {folder}",
+        )
+    return folder
 
 
 def mirror_folder(mirror: str | None) -> str | None:
@@ -35,18 +45,18 @@ def usual_mirror(base: str | None, run: Run | None) -> str | None:
 
 def _embedded_mirror() -> Path:
     """Return the embedded mirror, written now if this version's is not in the cache yet."""
-    folder = cache_root() / "mini" / f"rows-{_SIZE}-{_digest()}"
+    folder = cache_root() / "mini" / f"rows-{_SIZE}-{_FEW}-{_digest()}"
     if not folder.is_dir():
         with locked(cache_root() / "mini", wait=True):
             if not folder.is_dir():
                 log("writing the embedded world's rows, once: about half a minute")
-                write_rows(folder, size=_SIZE)
+                write_rows(folder, size=_SIZE, few=min(_FEW, _SIZE))
     return folder
 
 
 def _digest() -> str:
     """Return a digest of the sources that the rows follow from."""
     total = hashlib.sha256()
-    for file in sorted((*_HERE.glob("*.py"), *_HERE.glob("languages/*.py"))):
+    for file in sorted((*_HERE.glob("*.py"), *_HERE.glob("languages/*.py"), *_HERE.parent.glob("tasks/*.py"))):
         total.update(file.read_bytes())
     return total.hexdigest()[:12]

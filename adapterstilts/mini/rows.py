@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _WITHHELD = {"mnli": ("test_matched", "test_mismatched"), "qqp": ("test",)}  # the Hub's splits without labels
 _TEST_ONLY = {("udpos", "yo")}  # as on the Hub
-_TEXT = 5  # how many times as many articles as rows of a task
 
 
 def write_rows(
@@ -37,13 +36,14 @@ def write_rows(
     size: int = 400,
     speaking: Sequence[str] | None = None,
     only: Sequence[str] | None = None,
+    few: int | None = None,
 ) -> Path:
-    """Write a mirror in the Hub's layout with `size` training rows a task and language; return `out`.
+    """Write a mirror in the Hub's layout with `size` English training rows a task; return `out`.
 
-    Other splits hold a quarter as many, Wikipedia five times as many. `speaking`: the languages, as far as a task
-    has them; None means all of the world's. `only`: the tasks; None means all. Languages share their facts, as
-    translations do. Equal seeds give equal bytes. Raises UserError for a folder that exists, or a language that the
-    world does not speak.
+    Other splits hold `few`, and so do training rows in other languages (None: a quarter of `size`); articles are as
+    many in every language. `speaking`: the languages, as far as a task has them; None means all of the world's.
+    `only`: the tasks; None means all. Languages share their facts, as translations do. Equal seeds give equal bytes.
+    Raises UserError for a folder that exists, or a language that the world does not speak.
     """
     import pyarrow as pa
 
@@ -57,7 +57,7 @@ def write_rows(
         for task in map(tasks.get, only or MAKERS):
             spoken = [code for code in speaking or languages.names() if code in task.configs]
             task = replace(task, configs={code: task.configs[code] for code in spoken})
-            for split, tables in _splits(task, (seed, size), seen):
+            for split, tables in _splits(task, (seed, size, few or max(6, size // 4)), seen):
                 for config, parts in tables.items():
                     _write(folder / task.repo / config / f"{split}-00000-of-00001.parquet", pa.concat_tables(parts))
         for repository in folder.glob("*/*"):
@@ -66,20 +66,20 @@ def write_rows(
 
 
 def _splits(
-    task: Task, drawn: tuple[int, int], seen: set[frozenset[str]]
+    task: Task, drawn: tuple[int, int, int], seen: set[frozenset[str]]
 ) -> Iterator[tuple[str, dict[str, list[pa.Table]]]]:
-    """Yield the Hub's splits and their tables by configuration, one a language; `drawn` are seed and size."""
-    seed, size = drawn
+    """Yield the Hub's splits and their tables by configuration, one a language; `drawn` are seed, size and few."""
+    seed, size, few = drawn
     withheld: dict[str, Split] = dict.fromkeys(_WITHHELD.get(task.name, ()), "test")
     for hub_split, split in {**{hub: own for own, hub in task.splits.items()}, **withheld}.items():
         source = Source(random.Random(derive_seed(seed, task.name, hub_split)), split)
-        count = size * (_TEXT if task.format == "masked_lm" else 1) if split == "train" else max(6, size // 4)
-        rows = _fresh_rows(source, task, count, seen)
+        rows = _fresh_rows(source, task, size if split == "train" else few, seen)
         rows = [Row(row.texts, -1) for row in rows] if hub_split in withheld else rows
         tables: dict[str, list[pa.Table]] = {}
         for language in task.configs:
             if split == "test" or (task.name, language) not in _TEST_ONLY:
-                tables.setdefault(task.configs[language], []).append(hub_table(task, language, rows))
+                some = rows if language == "en" or task.format == "masked_lm" else rows[:few]
+                tables.setdefault(task.configs[language], []).append(hub_table(task, language, some))
         yield hub_split, tables
 
 

@@ -137,8 +137,8 @@ def test_other_trainings_take_no_such_look(base, mirror, tmp_path):
 
 def test_a_table_is_printed_at_the_end_and_again_when_all_was_done(base, mirror, tmp_path, capfd):
     words = ["continue-mlm", "--languages", "en,sw", "--max-steps", "4", "--precision", "fp32", "--method", "full"]
-    words += ["--set", "train.learning_rate=5e-3", "--base", str(base), "--mirror", str(mirror)]
-    words += ["--out", str(tmp_path / "run")]
+    words += ["--set", "train.learning_rate=5e-3", "--set", "train.eval_every=4"]
+    words += ["--base", str(base), "--mirror", str(mirror), "--out", str(tmp_path / "run")]
     assert run(words) == 0
     first = capfd.readouterr()
     assert run(words) == 0

@@ -16,8 +16,10 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, XLMRobertaForMaskedLM
 
 from adapterstilts.base import find_base, load_encoder, load_lm_head
-from adapterstilts.config.schema import TrainSettings
+from adapterstilts.config.schema import DataSettings, TrainSettings
+from adapterstilts.data.cache import encode_rows, encoding_for
 from adapterstilts.data.mixing import proportional
+from adapterstilts.data.source import load_rows
 from adapterstilts.errors import Interrupted, UserError
 from adapterstilts.evaluation.command import evaluate
 from adapterstilts.formats import Encoding, formats
@@ -25,6 +27,7 @@ from adapterstilts.formats.tagging import IGNORED
 from adapterstilts.metrics import metrics
 from adapterstilts.mini.texts import texts_of
 from adapterstilts.model import TransferModel
+from adapterstilts.tasks import tasks
 from adapterstilts.train import loop
 from adapterstilts.train.command import continue_mlm
 
@@ -79,9 +82,9 @@ def settings(text):
     }
 
 
-def encoded(tokenizer, texts, max_length=64, **columns):
+def encoded(tokenizer, texts, max_length=64, hidden=0.15, **columns):
     rows = {"row": list(range(len(texts))), "text": texts, **columns}
-    return MASKED.encode(rows, Encoding(tokenizer, max_length))
+    return MASKED.encode(rows, Encoding(tokenizer, max_length, hidden=hidden))
 
 
 def test_what_is_hidden_depends_on_row_and_draw_alone(tokenizer, text):
@@ -110,6 +113,42 @@ def test_a_seventh_is_hidden_and_special_tokens_never_are(tokenizer, text):
     assert kept == pytest.approx(0.1, abs=0.03)
     assert MASKED.targets(seen) == hidden.sum()
     assert min(sum(label != IGNORED for label in row) for row in seen["labels"]) >= 1
+
+
+@pytest.mark.parametrize("share", [0.15, 0.5])
+def test_as_many_tokens_are_hidden_as_were_asked_for(share, tokenizer, text):
+    texts = pq.read_table(next(text.rglob("*.en/*.parquet")))["text"].to_pylist()
+    many = encoded(tokenizer, texts, hidden=share)
+    labels, special = (np.concatenate(column) for column in (MASKED.vary(many, 7)["labels"], many["special"]))
+    assert (labels != IGNORED).sum() / (special == 0).sum() == pytest.approx(share, rel=0.05)
+    read = MASKED.vary(many, 7)["input_ids"]
+    masked = (np.concatenate(read) == tokenizer.mask_token_id).sum()
+    assert masked / (labels != IGNORED).sum() == pytest.approx(0.8, abs=0.03)  # whatever the share
+
+
+def test_the_cache_tells_shares_apart(tokenizer, text):
+    rows = load_rows(tasks.get("wikipedia"), "sw", "dev", str(text))
+    shares = [DataSettings().hidden, 0.5, 0.15]
+    many = [encode_rows(rows, encoding_for(rows.task, tokenizer, DataSettings(hidden=share), 64)) for share in shares]
+    assert [set(some.examples["hidden"]) for some in many] == [{0.15}, {0.5}, {0.15}]
+    counts = [MASKED.targets(some.take(np.arange(len(some)))) for some in many]
+    assert counts[1] > 2.5 * counts[0]
+    assert counts[0] == counts[2]
+
+
+def test_the_share_is_a_setting_of_the_training(with_head, settings, tmp_path, monkeypatch):
+    seen: set[float] = set()
+    real = type(MASKED).vary
+    monkeypatch.setattr(
+        type(MASKED), "vary", lambda self, some, draw: [seen.update(some["hidden"]), real(self, some, draw)][1]
+    )
+    run = continue_mlm(out=tmp_path / "run", base=str(with_head), settings={**settings, "data.hidden": 0.4})
+    assert seen == {0.4}
+    assert run.record.config["data"]["hidden"] == 0.4
+    for share in (0, 1, "much"):
+        with pytest.raises(UserError, match=f"data.hidden = {share!r}"):
+            continue_mlm(out=tmp_path / "no", base=str(with_head), settings={**settings, "data.hidden": share})
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_long_text_loses_nothing_and_parallel_texts_share_an_input(tokenizer):

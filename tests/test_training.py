@@ -221,7 +221,7 @@ def test_equal_seeds_give_equal_heads_whatever_the_method(member):
 
 def test_the_cost_counts_tokens_padding_and_parameters(base, settings, tmp_path):
     cost = train_target("xnli", out=tmp_path / "run", base=str(base), settings=settings).record.cost
-    assert 0 < cost.tokens <= cost.padded_tokens < 1.3 * cost.tokens
+    assert 0 < cost.tokens <= cost.padded_tokens < 2 * cost.tokens
     assert cost.trainable_params.adapter == 2 * 2 * (64 * 8 + 8 * 64)
     assert cost.trainable_params.heads == 64 * 64 + 64 + 64 * 3 + 3
     assert cost.adapter_bytes == (tmp_path / "run/adapter/adapter_model.safetensors").stat().st_size

@@ -133,7 +133,8 @@ class Lora:
         """Write peft's own files; return the weights' bytes."""
         from adapterstilts.methods._proof import prove_equal
 
-        cast(Any, encoder).save_pretrained(folder, selected_adapters=[name])
+        # left to decide about embeddings by itself, peft would ask the Hub for a base of that name
+        cast(Any, encoder).save_pretrained(folder, selected_adapters=[name], save_embedding_layers=False)
         for file in (folder / name).iterdir():  # peft puts every name but `default` into a folder of its own
             shutil.move(file, folder / file.name)
         (folder / name).rmdir()

@@ -108,7 +108,8 @@ def optimiser_step(member: Member, runtime: Runtime) -> StepResult:
 def _backward(member: Member, task: str, indices: Indices, runtime: Runtime) -> torch.Tensor:
     """Run the step's passes forward and backward; return the step's mean loss (a detached scalar)."""
     encoded, state, format = member.train[task], member.progress, learnable(member.train[task].rows.task)
-    split = passes(encoded.lengths[indices], runtime.micro_batch_tokens, runtime.overhead_tokens)
+    overhead = runtime.overhead_tokens(member.model.width)
+    split = passes(encoded.lengths[indices], runtime.micro_batch_tokens, overhead)
     examples = [encoded.take(indices[positions], member.draw()) for positions in split]
     targets = max(1, sum(format.targets(some) for some in examples))
     total = torch.zeros((), device=runtime.device)

@@ -1,4 +1,4 @@
-"""The README is true: every command in it runs, every command there is is in it."""
+"""README and guide are true: every command in them runs, every command there is is named, tables are the catalogs."""
 
 from __future__ import annotations
 
@@ -9,64 +9,121 @@ from pathlib import Path
 import pytest
 
 from adapterstilts.cli import commands, run
+from adapterstilts.compose.merges import merges
+from adapterstilts.methods import methods
+from adapterstilts.mini import embedded
+from adapterstilts.tasks import tasks
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", README, flags=re.DOTALL)
-LINES = [line.strip() for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
-COMMANDS = [line for line in LINES if line.startswith("adapterstilts ")]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guide").glob("*.md"))]  # the guide goes on from the README's runs
+README = PAGES[0].read_text(encoding="utf-8")
+BLOCKS = [
+    (kind, block)
+    for page in PAGES
+    for kind, block in re.findall(r"^```(bash|python)\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M)
+]
+LINES = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
+RECIPE = """
+mirror: {size: 8}
+tokenizer: {vocabulary: 2000}
+shape: {layers: 1, hidden: 64, positions: 130}
+settings: {precision: fp32, train: {max_steps: 2, eval_examples: 4}}
+"""
+
+
+def table(heading: str) -> list[list[str]]:
+    """Return the rows of the README's table whose first column is `heading`, without Markdown's marks."""
+    [found] = re.findall(rf"^\| {heading} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, re.M)
+    rows = [re.split(r" ?(?<!\\)\| ?", line)[1:-1] for line in found.splitlines()]
+    return [[cell.strip("`").replace(r"\|", "|") for cell in row] for row in rows]
 
 
 def test_every_command_is_in_the_readme():
-    named = {shlex.split(line)[1] for line in COMMANDS} | {"quickstart"}
+    blocks = "".join(re.findall(r"^```bash\n(.*?)^```", README, re.S | re.M))
+    named = set(re.findall(r"^adapterstilts ([\w-]+)", blocks, re.M)) | {"quickstart"}  # which make runs
     assert {name.replace("_", "-") for name in commands.names()} == named
 
 
 def test_every_make_target_of_the_readme_is_there():
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    used = set(re.findall(r"make ([\w-]+)", " ".join(LINES)))
+    used = set(re.findall(r"^make ([\w-]+)", "\n".join(LINES), re.M))
     assert {"quickstart", "test"} <= used <= targets
 
 
-def test_every_file_the_readme_links_to_is_there():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_file_a_page_links_to_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not link.startswith("http")]
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, mirror, base, tokenizer_folder):
-    """A working folder laid out as after the quickstart."""
-    folder = tmp_path_factory.mktemp("readme")
-    (folder / "runs/quickstart").mkdir(parents=True)
-    for name, source in (("mirror", mirror), ("base", base), ("tokenizer", tokenizer_folder)):
-        (folder / "runs/quickstart" / name).symlink_to(source)
-    return folder
+def test_every_heading_the_readme_points_to_is_there():
+    headings = {title.lower().replace(" ", "-") for title in re.findall(r"^## ([\w ]+)", README, re.M)}
+    wanted = set(re.findall(r"\]\(#([^)]+)\)", README))
+    assert wanted
+    assert wanted <= headings
 
 
-def small(words: list[str], folder: Path) -> list[str]:
-    """Let a training take two steps on the tiny base, and read generated rows; leave all else as it stands."""
-    base = str(folder / "runs/quickstart/base")
-    words = [base if word == "FacebookAI/xlm-roberta-large" else word for word in words]
-    if words[0].startswith("train-") or words[0] == "continue-mlm":
-        words = [*words, "--max-steps", "2"]
-        words = words if "--from" in words else [*words, "--base", base]
-    return words
+def test_the_readme_leads_to_every_page_of_the_guide():
+    assert len(PAGES) > 1
+    assert [page.name for page in PAGES[1:] if f"](docs/guide/{page.name})" not in README] == []
 
 
-def test_every_command_of_the_readme_runs_in_its_order(folder, monkeypatch, capfd):
-    pytest.importorskip("adapters")  # it trains a bottleneck
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("ADAPTERSTILTS_MIRROR", str(folder / "runs/quickstart/mirror"))
-    assert len(COMMANDS) > 10
-    for line in COMMANDS:
-        assert run(small(shlex.split(line)[1:], folder)) == 0, f"{line}\n{capfd.readouterr().err}"
+def test_the_table_of_tasks_is_the_catalog():
+    wanted = []
+    for name in tasks.names():
+        task = tasks.get(name)
+        use = task.roles[0] if len(task.roles) == 1 else "both"
+        wanted.append([name, use, task.format, str(len(task.languages)), task.repo, task.licence])
+    rows = table("Task")
+    assert [[*row[:3], *row[4:]] for row in rows] == wanted
+    assert all(row[3] for row in rows)
+
+
+def test_the_table_of_methods_is_the_catalog():
+    known = {name: methods.get(name) for name in methods.names()}
+    assert table("Method") == [[name, one.summary, f"{one.learning_rate:g}"] for name, one in known.items()]
+
+
+def test_the_table_of_merges_is_the_catalog():
+    known = {name: merges.get(name) for name in merges.names()}
+    assert table("Merge") == [[name, one.summary, one.formula] for name, one in known.items()]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, mirror, base):
+    """A working folder in which a tiny base is both `mini` and XLM-R Large, and generated rows are the Hub's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ADAPTERSTILTS_MIRROR", str(mirror))
+    monkeypatch.setattr(embedded, "_SIZE", 96)
+    monkeypatch.setattr("adapterstilts.base.embedded_base", lambda: base)
+    monkeypatch.setattr("adapterstilts.train.start.DEFAULT_BASE", str(base))
+    (tmp_path / "notes.txt").write_text("".join(f"Habari ya leo ni ya {number}.\n" for number in range(40)))
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def small(line: str, base: Path) -> list[str]:
+    """Let a training take two steps, and what names a base or recipe of real size name a tiny one; no more."""
+    tiny = {"FacebookAI/xlm-roberta-large": str(base), "mini/base": "tiny.yaml"}
+    words = [tiny.get(word, word) for word in shlex.split(line, comments=True)[1:]]
+    return [*words, "--max-steps", "2"] if words[0].startswith(("train-", "continue-")) else words
+
+
+def test_every_command_runs_in_its_order(folder, base, capfd):
+    pytest.importorskip("adapters")  # they train bottlenecks
+    for kind, block in BLOCKS:
+        if kind == "python":
+            exec(compile(block, "README.md", "exec"), {})
+            continue
+        for line in (line for line in block.splitlines() if line.startswith("adapterstilts ")):
+            assert run(small(line, base)) == 0, f"{line}\n{capfd.readouterr().err}"
+    assert "'token_accuracy'" in capfd.readouterr().out
     assert (folder / "comparison.md").is_file()
     assert (folder / "runs/few-shot/run.json").is_file()
 
 
-def test_the_python_of_the_readme_runs(folder, monkeypatch, capfd):
-    monkeypatch.chdir(folder)
-    [code] = [block for kind, block in BLOCKS if kind == "python"]
-    exec(compile(code, "README.md", "exec"), {})
-    assert "token_accuracy" in capfd.readouterr().out
+def test_only_commands_comments_and_make_stand_in_blocks():
+    """What does not begin with the name of the program is run by nobody."""
+    other = [line for line in LINES if line and not line.startswith(("adapterstilts ", "make ", "#"))]
+    assert other == []

@@ -1,90 +1,101 @@
-"""`quickstart`: the main job from end to end, offline, in minutes, through the code that real runs use.
-
-Until the embedded base is there it runs on rows about the embedded world and a tiny encoder of random weights: it
-shows the machinery and the files, and its scores are evidence about nothing.
-"""
+"""`quickstart`: the whole method on the embedded world, offline, in minutes, through the code that real runs use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.metadata
+import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from adapterstilts.console import log
+from adapterstilts import __version__
+from adapterstilts.config.identity import fingerprint
+from adapterstilts.console import log, log_once
 from adapterstilts.errors import UserError
-from adapterstilts.evaluation.command import evaluate
-from adapterstilts.mini.random_base import Shape, random_base
-from adapterstilts.mini.rows import write_rows
-from adapterstilts.mini.texts import texts_of
-from adapterstilts.mini.tokenizer import write_tokenizer
+from adapterstilts.mini.embedded import MINI
+from adapterstilts.model import one_thread
 from adapterstilts.report.compare import compare
-from adapterstilts.report.comparison import Comparison
-from adapterstilts.train.command import train_intermediate, train_target
+from adapterstilts.report.overview import Overview, overview
+from adapterstilts.report.picture import draw
+from adapterstilts.report.study import Study, Way
+from adapterstilts.store.atomic import write_json, write_text
 
-INTERMEDIATE, TARGET = "snli", "udpos"
-_MARK = "quickstart.txt"
-_SETTINGS = {"train.max_steps": 200, "train.learning_rate": 2e-3, "data.max_length": 64}
-
-
-class _Step(NamedTuple):
-    """One training of the tour: its folder, its method, whether it is the target's, what it starts from."""
-
-    name: str
-    method: str
-    target: bool = False
-    start: str | None = None
-
-
-_STEPS = (
-    _Step("snli-lora", "lora"),
-    _Step("snli-full", "full"),
-    _Step("udpos-full", "full", target=True),
-    _Step("udpos-lora", "lora", target=True),
-    _Step("snli-lora-udpos", "lora", target=True, start="snli-lora"),
-    _Step("snli-full-udpos", "full", target=True, start="snli-full"),
+INTERMEDIATE = ("snli", "squad_v2", "commonsense_qa")
+TARGETS = ("xnli", "udpos", "xquad", "tatoeba")
+WAYS = (
+    Way("none", "lora"),
+    Way("merged", "lora", INTERMEDIATE, "mean"),
+    Way("stacked", "lora", INTERMEDIATE, "stack"),
+    Way("bottleneck", "bottleneck", ("snli",)),
+    Way("full", "full", ("snli",)),
 )
+SETTINGS = {"train.max_steps": 200, "train.eval_every": 100, "train.eval_examples": 100, "data.max_length": 128}
+BY_METHOD: dict[str, dict[str, Any]] = {
+    "lora": {"train.learning_rate": 3e-3, "method.target_modules": ("all",)},
+    "bottleneck": {"train.learning_rate": 3e-3},
+    "full": {"train.learning_rate": 1e-3},
+}
+OF_TARGETS = {"train.max_steps": 100, "train.eval_every": 50}
+_MARK = "quickstart.json"
+_TITLE = "The embedded world, zero-shot: mean over languages that were never trained on"
 
 
-def quickstart(out: str | Path = "runs/quickstart") -> Comparison:
-    """Run the three phases with LoRA and with full fine-tuning, and compare them; return the comparison.
+def quickstart(out: str | Path = "runs/quickstart") -> Overview:
+    """Run the three phases in several ways on the embedded base and mirror, and return what came of each.
 
-    Everything lies in `out`. Run again, it repeats nothing; interrupted, it goes on. Raises UserError for a
-    folder that holds something else.
+    Everything lies in `out`, with the tables (comparison.md) and a picture (result.svg). Run again, it repeats
+    nothing; interrupted, it goes on. Raises UserError for a folder that holds something else.
     """
     folder = Path(out)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
-        raise UserError(f"{folder} holds something else", fix="choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARK).write_text(
-        "Made by `adapterstilts quickstart`: the embedded world's rows, random weights.\n", encoding="utf-8"
-    )
-    mirror, base = _materials(folder)
-    log("an invented world and an encoder of random weights: this shows the machinery, its scores mean nothing")
-    targets = list(_runs(folder, mirror, base))
-    for run in targets:
-        evaluate(run, TARGET, settings={"resources.mirror": str(mirror)})
-    return compare(targets)
+    study = Study(folder, MINI, _ways(), TARGETS, SETTINGS, BY_METHOD, OF_TARGETS)
+    if _is_done(folder):
+        log(f"already done, nothing to do: {folder}")
+        return overview(study)
+    with one_thread():
+        study.run()
+    found = overview(study)
+    write_text(folder / "comparison.md", _page(study, found))
+    draw(found, folder / "result.svg", _TITLE)
+    write_json(folder / _MARK, {**_what(), "done": True})
+    return found
 
 
-def _materials(folder: Path) -> tuple[Path, Path]:
-    """Make the rows, the vocabulary and the encoder, each once."""
-    mirror, tokenizer, base = folder / "mirror", folder / "tokenizer", folder / "base"
-    if not mirror.is_dir():
-        write_rows(mirror, size=800)
-    if not tokenizer.is_dir():
-        write_tokenizer(texts_of(mirror), tokenizer, vocabulary=2000)
-    if not base.is_dir():
-        random_base(tokenizer, base, shape=Shape(layers=3, hidden=128))
-    return mirror, base
+def _ways() -> tuple[Way, ...]:
+    """Return the ways that can be gone here: bottlenecks need a library that is an extra."""
+    try:
+        importlib.metadata.distribution("adapters")
+    except importlib.metadata.PackageNotFoundError:
+        log_once("left out: bottleneck: the library adapters is not here (pip install 'adapterstilts[bottleneck]')")
+        return tuple(way for way in WAYS if way.method != "bottleneck")
+    return WAYS
 
 
-def _runs(folder: Path, mirror: Path, base: Path) -> Iterator[Path]:
-    """Train step by step and yield the target runs."""
-    for number, step in enumerate(_STEPS, 1):
-        log(f"[{number}/{len(_STEPS)}] {'target' if step.target else 'intermediate'} {step.name}")
-        train, task = (train_target, TARGET) if step.target else (train_intermediate, INTERMEDIATE)
-        begin: dict[str, Any] = {"start": folder / step.start} if step.start else {"base": str(base)}
-        settings = {"resources.mirror": str(mirror), **_SETTINGS}
-        run = train(task, out=folder / step.name, method=step.method, settings=settings, **begin)
-        if step.target:
-            yield run.path
+def _what() -> dict[str, object]:
+    """Return what is run, so that a folder of an earlier version is told apart."""
+    asked = [_ways(), TARGETS, SETTINGS, BY_METHOD, OF_TARGETS]
+    return {"made_by": "adapterstilts quickstart", "version": __version__, "asked": fingerprint(asked)}
+
+
+def _is_done(folder: Path) -> bool:
+    """Mark the folder as a quickstart's; return whether all of it is there already."""
+    file = folder / _MARK
+    if not file.is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder} holds something else", fix="choose another --out")
+        write_json(file, {**_what(), "done": False})
+        return False
+    try:
+        mark = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise UserError(f"{file} cannot be read", fix="choose another --out") from None
+    if {**mark, "done": True} != {**_what(), "done": True}:
+        raise UserError(f"{folder} holds the quickstart of another version", fix="choose another --out")
+    return bool(mark["done"])
+
+
+def _page(study: Study, found: Overview) -> str:
+    """Return the overview and, for each target, the comparison of all ways, as Markdown."""
+    tables = [table.markdown() for table in found.tables()]
+    for target in study.targets:
+        runs = [study.scored(way, target) for way in study.ways]
+        tables += [f"## {target}\n", *(table.markdown() for table in compare(runs).tables())]
+    return "\n".join([f"# {_TITLE}\n", *tables])

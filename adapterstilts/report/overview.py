@@ -1,0 +1,85 @@
+"""The overview of a study: one row a way, one column a target, and what it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterstilts.evaluation.files import read_metrics
+from adapterstilts.report.study import Study, Way
+from adapterstilts.report.tables import Table, amount
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A study's results. `scores`: way, target, language, score; `costs`: way, trained, bytes, seconds."""
+
+    scores: pd.DataFrame
+    costs: pd.DataFrame
+
+    def zero_shot(self) -> pd.DataFrame:
+        """Return ways by targets: the mean score over the languages that were never trained on."""
+        elsewhere = self.scores[self.scores["language"] != ENGLISH]
+        ways, targets = self.scores["way"].unique(), self.scores["target"].unique()
+        means = elsewhere.groupby(["way", "target"])["score"].mean().unstack()
+        frame: pd.DataFrame = means.reindex(index=ways, columns=targets)
+        return frame
+
+    def tables(self) -> list[Table]:
+        """Return the scores and the costs."""
+        means = self.zero_shot()
+        rows = [[str(way), f"{row.mean():.1f}", *(f"{score:.1f}" for score in row)] for way, row in means.iterrows()]
+        title = "zero-shot: mean over the languages that were never trained on (percent)"
+        costs = [
+            [way, method, amount(trained), f"{amount(size)}B", f"{seconds:.0f}s"]
+            for way, method, trained, size, seconds in self.costs.to_numpy().tolist()
+        ]
+        return [
+            Table(title, ["", "mean", *means.columns], rows),
+            Table("what one target took, without its head", ["", "method", "trained", "saved", "training"], costs),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {"scores": self.scores.to_dict("records"), "costs": self.costs.to_dict("records")}
+
+
+def overview(study: Study) -> Overview:
+    """Read what a study has left on the disk; every target of every way must have been scored."""
+    import pandas as pd
+
+    scores = [
+        {"way": way.name, "target": target, "language": language, "score": score}
+        for way in study.ways
+        for target in study.targets
+        for language, score in _scores(study.scores(way, target)).items()
+    ]
+    return Overview(pd.DataFrame(scores), pd.DataFrame([_costs(study, way) for way in study.ways]))
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    metrics = read_metrics(folder)
+    return {language: values[metrics["metric"]["main"]] for language, values in metrics["languages"].items()}
+
+
+def _costs(study: Study, way: Way) -> dict[str, Any]:
+    """Return means over the trained targets: parameters and bytes of the module, seconds with all that came before."""
+    runs = [run for run in (study.scored(way, target) for target in study.targets) if run.phase == "target"]
+    records = [run.record for run in runs]
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / max(1, len(values))
+
+    return {
+        "way": way.name,
+        "method": way.method,
+        "trained": mean([record.cost.trainable_params.adapter for record in records]),
+        "bytes": mean([record.cost.adapter_bytes for record in records]),
+        "seconds": mean([record.budget.train_s_with_parents for record in records]),
+    }

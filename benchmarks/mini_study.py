@@ -1,0 +1,108 @@
+"""What intermediate training does on the embedded world, over three seeds: every way, every target, every layer.
+
+    python benchmarks/mini_study.py [--seeds 3] [--work runs/mini-study]
+
+The same settings as the quickstart's, with every intermediate task alone and full fine-tuning without any. A seed
+decides first weights, order and dropout; the rows and the base are the same. Interrupted, it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from _common import machine, say, write_results
+
+from adapterstilts.evaluation.command import evaluate, evaluate_base
+from adapterstilts.mini.embedded import MINI
+from adapterstilts.report import quickstart
+from adapterstilts.report.overview import overview
+from adapterstilts.report.study import Study, Way
+
+WAYS = (
+    Way("none", "lora"),
+    *(Way(task, "lora", (task,)) for task in quickstart.INTERMEDIATE),
+    *(way for way in quickstart.WAYS if way.how),
+    Way("bottleneck", "bottleneck", ("snli",)),
+    Way("full-none", "full"),
+    Way("full", "full", ("snli",)),
+)
+
+
+def main() -> None:
+    """Run all seeds, write the results, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=Path("runs/mini-study"))
+    options = parser.parse_args()
+    scores, layers = [], []
+    for seed in range(options.seeds):
+        say(f"seed {seed}")
+        study = study_of(options.work / f"seed-{seed}", seed)
+        study.run()
+        scores.append(overview(study).scores.assign(seed=seed))
+        layers += [line | {"seed": seed} for line in swept(study)]
+    found = {
+        "machine": machine(("torch", "transformers", "peft", "adapters")),
+        "scores": pd.concat(scores).to_dict("records"),
+        "layers": layers,
+    }
+    say(f"written: {write_results('mini_study', found)}")
+    print(report(found))
+
+
+def study_of(folder: Path, seed: int) -> Study:
+    """Return the quickstart's study with all ways and another seed."""
+    settings = {**quickstart.SETTINGS, "seed": seed}
+    return Study(folder, MINI, WAYS, quickstart.TARGETS, settings, quickstart.BY_METHOD, quickstart.OF_TARGETS)
+
+
+def swept(study: Study) -> list[dict[str, Any]]:
+    """Return retrieval by layer, on average over languages, of the bare base and of all that was prepared."""
+    lines = []
+    for way in study.ways:
+        run = study.prepared(way)
+        if run:
+            found = evaluate(run, "tatoeba", layer="sweep")
+        else:
+            found = evaluate_base(MINI, "tatoeba", out=study.folder / "base-sweep", layer="sweep")
+        for one in found:
+            lines.append({"way": way.name, "layer": one.metrics["layer"], **one.metrics["average"]})
+    return lines
+
+
+def report(found: dict[str, Any]) -> str:
+    """Return the tables in Markdown: mean over seeds, and lowest to highest."""
+    scores = pd.DataFrame(found["scores"])
+    elsewhere = scores[scores["language"] != "en"].groupby(["seed", "way", "target"])["score"].mean().reset_index()
+    english = scores[scores["language"] == "en"]
+    parts = [
+        table("Zero-shot: mean over the languages that were never trained on", elsewhere, "target"),
+        table("English", english, "target"),
+        table("xnli by language", scores[scores["target"] == "xnli"], "language"),
+        table("udpos by language", scores[scores["target"] == "udpos"], "language"),
+        table("xquad by language", scores[scores["target"] == "xquad"], "language"),
+    ]
+    layers = pd.DataFrame(found["layers"]).rename(columns={"accuracy": "score"})
+    parts.append(table("tatoeba by layer, mean over languages", layers, "layer"))
+    return "\n".join(parts)
+
+
+def table(title: str, scores: pd.DataFrame, by: str) -> str:
+    """Return mean (lowest-highest) over seeds, a row a way and a column a value of `by`."""
+    cells = scores.groupby(["way", by])["score"].agg(["mean", "min", "max"])
+    columns = list(dict.fromkeys(scores[by]))
+    lines = [f"**{title}**", "", f"| way | {' | '.join(map(str, columns))} |", f"| :-- |{' --: |' * len(columns)}"]
+    for way in dict.fromkeys(scores["way"]):
+        values = [cells.loc[(way, column)] if (way, column) in cells.index else None for column in columns]
+        words = ["-" if v is None else f"{v['mean']:.1f} ({v['min']:.1f}-{v['max']:.1f})" for v in values]
+        lines.append(f"| {way} | {' | '.join(words)} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    main()

@@ -102,7 +102,7 @@ def load_lm_head(base: BaseFiles) -> dict[str, Tensor] | None:
     found: dict[str, Tensor] = {}
     for file in sorted(base.folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+            for key in sorted(tensors.keys()):
                 for prefix, names in _LM_HEADS.items():
                     name = names.get(key.removeprefix(prefix)) if key.startswith(prefix) else None
                     if name:

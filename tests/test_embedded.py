@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -153,23 +154,26 @@ def test_rows_of_other_sources_lie_in_another_folder(empty_cache, writes, tmp_pa
     assert len({mirror_folder("mini"), *map(str, writes)}) == 6
 
 
+STREAMS = ("stdin", "stdout", "stderr")
 TWO = """
-import time
 from adapterstilts.mini import embedded
 real = embedded.write_rows
 embedded._SIZE = 6
-embedded.write_rows = lambda *some, **named: (print("writing", flush=True), time.sleep(1.5), real(*some, **named))
+embedded.write_rows = lambda *some, **named: (input(), print("writing"), real(*some, **named))
+print("asking", flush=True)
 print(embedded.mirror_folder("mini"))
 """
 
 
 def test_two_processes_do_not_collide(empty_cache):
     both = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-        )
+        subprocess.Popen([sys.executable, "-c", TWO], text=True, env={**os.environ}, **dict.fromkeys(STREAMS, PIPE))
         for _ in range(2)
     ]
+    assert [process.stdout.readline() for process in both] == ["asking\n"] * 2  # and only then may one write
+    for process in both:
+        process.stdin.write("go on\n")
+        process.stdin.flush()
     outputs, errors = zip(*(process.communicate(timeout=100) for process in both), strict=True)
     assert [process.returncode for process in both] == [0, 0], errors
     assert sorted(output.count("writing") for output in outputs) == [0, 1]

@@ -187,6 +187,25 @@ def test_a_base_that_is_there_is_not_written_over(made, tiny, capsys):
     assert {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")} == before
 
 
+def test_settings_that_mean_nothing_are_refused_before_any_text_is_written(tmp_path):
+    odd = {**TINY, "settings": {"train": {"learning_rat": 1}}}
+    with pytest.raises(UserError, match="learning_rat"):
+        pretrain(str(written(odd, tmp_path / "odd.yaml")), out=tmp_path / "out", work=tmp_path / "work")
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.yaml"]
+
+
+def test_a_work_folder_of_another_recipe_or_of_something_else_is_refused(made, tiny, tmp_path):
+    other = written(changed(mirror={"size": 31}), tmp_path / "other.yaml")
+    with pytest.raises(UserError, match="is the work of another recipe"):
+        pretrain(str(other), out=tmp_path / "out", work=made.parent / "work")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("precious")
+    with pytest.raises(UserError, match="holds something else"):
+        pretrain(str(tiny), out=tmp_path / "out", work=tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_pretrainings_by_one_recipe_give_equal_bytes(made, tiny, tmp_path, capsys):
     assert run(["pretrain", str(tiny), "--out", str(tmp_path / "again")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "again")

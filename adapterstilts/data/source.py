@@ -113,7 +113,10 @@ def load_languages(task: Task, languages: Sequence[str] | None, split: Split, mi
 def _in_mirror(task: Task, mirror: str) -> Path:
     root = Path(mirror)
     if not root.is_dir():
-        raise UserError(f"the mirror {mirror} is not a folder", fix="give --mirror DIR, or set ADAPTERSTILTS_MIRROR")
+        raise UserError(
+            f"the mirror {mirror} is not a folder",
+            fix="give --mirror DIR or --mirror mini, or set ADAPTERSTILTS_MIRROR",
+        )
     repository = root / task.repo
     if not repository.is_dir():
         there = [path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir()]

@@ -23,7 +23,7 @@ def draw(overview: Overview, file: Path, title: str) -> Path:
     settings = {"svg.hashsalt": "adapterstilts", "svg.fonttype": "none", "font.size": 9}
     drawn = StringIO()
     with mpl.rc_context(settings):
-        figure = Figure(figsize=(2.0 + 1.7 * len(targets), 1.0 + 0.32 * len(means)), layout="constrained")
+        figure = Figure(figsize=(2.0 + 1.7 * len(targets), 1.2 + 0.32 * len(means)), layout="constrained")
         axes = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
         for target, plot in zip(targets, axes, strict=True):
             for place, way in enumerate(means.index):
@@ -41,7 +41,7 @@ def draw(overview: Overview, file: Path, title: str) -> Path:
         labels = [f"{way}  ({amount(costs.loc[way, 'trained'])})" for way in means.index]
         axes[0].set_yticks(range(len(means)), labels)
         axes[0].invert_yaxis()
-        figure.suptitle(title, size=10)
+        figure.suptitle(f"{title}\nin brackets: parameters trained for a target, without its head", size=10)
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Title": title})
     svg = drawn.getvalue()
     svg = svg[svg.index("<svg") :]  # without a document type, which would be fetched from elsewhere

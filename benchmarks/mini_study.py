@@ -1,15 +1,18 @@
 """What intermediate training does on the embedded world, over three seeds: every way, every target, every layer.
 
-    python benchmarks/mini_study.py [--seeds 3] [--work runs/mini-study]
+    python benchmarks/mini_study.py [--seeds 3] [--at-once 1] [--work runs/mini-study]
 
 The same settings as the quickstart's, with every intermediate task alone and full fine-tuning without any. A seed
-decides first weights, order and dropout; the rows and the base are the same. Interrupted, it goes on.
+decides first weights, order and dropout; the rows and the base are the same. Each seed is a process of one thread;
+`--at-once` says how many run side by side. Interrupted, it goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from _common import machine, say, write_results
 
 from adapterstilts.evaluation.command import evaluate, evaluate_base
 from adapterstilts.mini.embedded import MINI
+from adapterstilts.model import one_thread
 from adapterstilts.report import quickstart
 from adapterstilts.report.overview import overview
 from adapterstilts.report.study import Study, Way
@@ -36,22 +40,29 @@ def main() -> None:
     """Run all seeds, write the results, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("runs/mini-study"))
     options = parser.parse_args()
-    scores, layers = [], []
-    for seed in range(options.seeds):
-        say(f"seed {seed}")
-        study = study_of(options.work / f"seed-{seed}", seed)
-        study.run()
-        scores.append(overview(study).scores.assign(seed=seed))
-        layers += [line | {"seed": seed} for line in swept(study)]
+    with ProcessPoolExecutor(options.at_once, mp_context=get_context("spawn")) as pool:
+        lines = list(pool.map(run_seed, [options.work / f"seed-{seed}" for seed in range(options.seeds)]))
     found = {
         "machine": machine(("torch", "transformers", "peft", "adapters")),
-        "scores": pd.concat(scores).to_dict("records"),
-        "layers": layers,
+        "scores": [line for scores, _ in lines for line in scores],
+        "layers": [line for _, layers in lines for line in layers],
     }
     say(f"written: {write_results('mini_study', found)}")
     print(report(found))
+
+
+def run_seed(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Run all of one seed, which the folder's name tells; return its scores by language, and retrieval by layer."""
+    seed = int(folder.name.removeprefix("seed-"))
+    study = study_of(folder, seed)
+    with one_thread():
+        study.run()
+        layers = [line | {"seed": seed} for line in swept(study)]
+    say(f"seed {seed}: done")
+    return overview(study).scores.assign(seed=seed).to_dict("records"), layers
 
 
 def study_of(folder: Path, seed: int) -> Study:

@@ -23,8 +23,8 @@ TOKENIZER_FILES = (
 class Shape(NamedTuple):
     """The shape of an XLM-R encoder, whose inner layer is 4 x hidden, as in XLM-R.
 
-    `heads`: None means of 64 units each, as in XLM-R. `dropout` is that of states, not of attention. `spread`: the
-    standard deviation of first weights, also of those that heads for tasks begin with.
+    `heads`: None means of 64 units each, as in XLM-R. `dropout` is that of states, `attention_dropout` that of attention.
+    `spread`: the standard deviation of first weights, also of those that heads for tasks begin with.
     """
 
     layers: int = 6
@@ -32,6 +32,7 @@ class Shape(NamedTuple):
     positions: int = 514
     heads: int | None = None
     dropout: float = 0.1
+    attention_dropout: float = 0.1
     spread: float = 0.02
 
 
@@ -69,6 +70,7 @@ def _write_encoder(folder: Path, shape: Shape, seed: int) -> None:
         intermediate_size=4 * shape.hidden,
         max_position_embeddings=shape.positions,
         hidden_dropout_prob=shape.dropout,
+        attention_probs_dropout_prob=shape.attention_dropout,
         initializer_range=shape.spread,
         type_vocab_size=1,
         layer_norm_eps=1e-5,

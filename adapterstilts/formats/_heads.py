@@ -35,6 +35,26 @@ class FirstTokenHead(nn.Module):
         return logits
 
 
+class ScoreHead(nn.Module):
+    """XLMRobertaClassificationHead with one output, always computed in fp32.
+
+    A score in bf16 has two or three digits: many a pair's would come out equal, and a tie is no preference.
+    """
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.dense = linear(shape.hidden_size, shape.hidden_size, shape.initializer_range)
+        self.dropout = nn.Dropout(shape.dropout)
+        self.out_proj = linear(shape.hidden_size, 1, shape.initializer_range)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (texts, length, hidden) to scores (texts, 1)."""
+        with torch.autocast(states.device.type, enabled=False):
+            first = self.dropout(states[:, 0].float())
+            scores: Tensor = self.out_proj(self.dropout(torch.tanh(self.dense(first))))
+        return scores
+
+
 class EveryTokenHead(nn.Module):
     """The head of XLMRobertaForTokenClassification: one projection of every token's state."""
 

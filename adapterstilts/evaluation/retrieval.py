@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -20,15 +19,14 @@ from torch.utils.hooks import RemovableHandle
 from adapterstilts.data.batches import by_length
 from adapterstilts.data.cache import Encoded
 from adapterstilts.errors import UserError
+from adapterstilts.evaluation.neighbours import Vectors, nearest
 from adapterstilts.formats import Batch, Prediction, formats
 from adapterstilts.interrupt import StopRequest
 from adapterstilts.model import Runtime, tokens_of
 
-Vectors = npt.NDArray[np.float32]
 Layer = int | Literal["sweep"] | None
 
 _USUAL = 14 / 24  # XTREME's and jiant's layer, as a share of XLM-R Large's depth
-_BLOCK = 1024  # queries at a time: the similarities held at once are this many rows
 
 
 def usual_layer(depth: int) -> int:
@@ -71,27 +69,6 @@ def embed(
     return vectors
 
 
-def nearest(queries: Vectors, index: Vectors, block: int = _BLOCK) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Return for each query the row of `index` with the largest cosine, and that cosine.
-
-    `queries` (q, hidden), `index` (n, hidden). Exact: every pair is compared, `block` queries with `block` rows
-    at a time, so beside the vectors only block x block numbers are held. Of equals the first row wins.
-    """
-    queries, index = _unit(queries), _unit(index)
-    best = np.full(len(queries), -np.inf, np.float32)
-    row = np.zeros(len(queries), np.int64)
-    for begin in range(0, len(queries), block):
-        mine = slice(begin, begin + block)
-        for first in range(0, len(index), block):
-            cosines = queries[mine] @ index[first : first + block].T
-            here = cosines.argmax(1)
-            value = np.take_along_axis(cosines, here[:, None], 1)[:, 0]
-            better = value > best[mine]
-            row[mine] = np.where(better, first + here, row[mine])
-            best[mine] = np.where(better, value, best[mine])
-    return row, best
-
-
 def search(encoded: Encoded, vectors: Vectors) -> list[Prediction]:
     """Return for each row's query the number of the row whose document is nearest."""
     parts = np.asarray(encoded.examples["part"][:])
@@ -108,11 +85,6 @@ def _mean_state(states: Tensor, batch: Batch) -> Tensor:
         return states.mean(1)
     mask = batch["attention_mask"].unsqueeze(-1).float()
     return (states * mask).sum(1) / mask.sum(1)
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class Retrieval:
     gold_kind: GoldKind = "none"
     label_field = ""
     max_length = 512
+    noisy = ("query",)
     version = 1
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

@@ -60,16 +60,21 @@ def _read(names: Sequence[str]) -> dict[Path, bytes]:
     return contents
 
 
-def _texts(file: Path, content: bytes) -> list[str]:
-    """Return the texts of one file; the lines of a paragraph stay as they are."""
+def decoded(file: Path, content: bytes) -> str:
+    """Return UTF-8 bytes as text, without a byte order mark; a UserError names the line of a byte that is none."""
     try:
-        whole = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
             f"{file} is not UTF-8: byte {error.start} (0x{content[error.start]:02x}), in line {line}",
             fix=f"convert it, for example from Latin-1: iconv -f latin1 -t utf-8 {file}",
         ) from None
+
+
+def _texts(file: Path, content: bytes) -> list[str]:
+    """Return the texts of one file; the lines of a paragraph stay as they are."""
+    whole = decoded(file, content)
     lines = re.split(r"\r\n|\r|\n", whole.strip())
     if lines == [""]:
         raise UserError(f"{file} holds no text", fix="leave it out, or choose another file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,10 +23,11 @@ def predict(
     meaning: Meaning,
     runtime: Runtime,
     stop: StopRequest,
+    advance: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
     """Return one prediction a row by the head called `head`, in the rows' order.
 
-    Draws no random number and trains nothing.
+    Draws no random number and trains nothing. `advance` is told of every pass how many examples it had.
 
     Raises Interrupted between two passes if a signal has come.
     """
@@ -40,6 +42,8 @@ def predict(
             with runtime.autocast():
                 logits = model(head, batch)
             decoded = format.decode(logits, batch)
+            if advance:
+                advance(len(indices))
             for row, part, item in zip(examples["row"], examples["part"], decoded, strict=True):
                 parts[row].append((part, item))
     finally:

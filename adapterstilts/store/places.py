@@ -21,6 +21,11 @@ def cache_root() -> Path:
     return Path(os.environ.get("ADAPTERSTILTS_CACHE") or Path.home() / ".cache" / "adapterstilts")
 
 
+def imported_root() -> Path:
+    """Return where the user's own copies of licensed data lie: ADAPTERSTILTS_DATA, else ~/.local/share/adapterstilts."""
+    return Path(os.environ.get("ADAPTERSTILTS_DATA") or Path.home() / ".local" / "share" / "adapterstilts")
+
+
 def inside(root: Path, name: str) -> Path:
     """Return `root / name` for one plain name; anything that could leave `root` is a UserError."""
     if not _NAME.fullmatch(name) or ".." in name:

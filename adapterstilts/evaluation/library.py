@@ -7,31 +7,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapterstilts.metrics import metrics
-from adapterstilts.tasks import tasks
+from adapterstilts.data.own import find_task
+from adapterstilts.errors import UserError
+from adapterstilts.metrics import Metric, metrics
 
 
-def as_evaluate_metric(task: str) -> Any:
-    """Return an `evaluate.Metric` whose `compute(predictions=, references=)` gives the task's scores.
+def as_evaluate_metric(task: str, language: str | None = None) -> Any:
+    """Return `load_metric` of a task's metric."""
+    return load_metric(find_task(task).metric, language)
+
+
+def load_metric(name: str, language: str | None = None) -> Any:
+    """Return an `evaluate.Metric` with `add_batch` and `compute(predictions=, references=)` that gives our scores.
 
     Predictions and references are label names or texts, one a row; for tagging both are a list a row, for spans
-    the references are (all right answers). Percentages.
+    the references are (all right answers). Percentages. `language` is for a metric with other rules in every
+    language (mlqa), and without it such a metric is a UserError. Nothing is downloaded or written.
     """
-    import datasets
+    metric = metrics.get(name)
+    if metric.languages and language is None:
+        raise UserError(
+            f"metric {name} has rules of its own for each language", fix=f"name one of: {', '.join(metric.languages)}"
+        )
+    score = metric.of(language or "en")
+
     import evaluate
 
-    declared = tasks.get(task)
-    metric = metrics.get(declared.metric)
-    name = datasets.Value("string")
-    prediction, gold = (datasets.Sequence(name) if side in metric.lists else name for side in ("prediction", "gold"))
-
-    class TaskMetric(evaluate.Metric):  # type: ignore[misc]
+    class OwnMetric(evaluate.Metric):  # type: ignore[misc]
         def _info(self) -> Any:
-            features = datasets.Features({"predictions": prediction, "references": gold})
-            about = f"adapterstilts, task {task}, metric {declared.metric} version {metric.version}"
-            return evaluate.MetricInfo(description=about, citation=declared.source, features=features)
+            about = f"adapterstilts, metric {name} version {metric.version}"
+            return evaluate.MetricInfo(description=about, citation="", features=_features(metric))
 
         def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
-            return metric.score(references, predictions)
+            return score(references, predictions)
 
-    return TaskMetric(experiment_id=f"{task}-{declared.metric}")
+    return OwnMetric(experiment_id=name, keep_in_memory=True)
+
+
+def _features(metric: Metric) -> Any:
+    """Return what `evaluate` checks its input by."""
+    import datasets
+
+    gold, prediction = datasets.Value("string"), datasets.Value(metric.predicted)
+    return datasets.Features(
+        {
+            "predictions": datasets.Sequence(prediction) if "prediction" in metric.lists else prediction,
+            "references": datasets.Sequence(gold) if "gold" in metric.lists else gold,
+        }
+    )

@@ -6,12 +6,14 @@ One file a metric. All scores are percentages, as XTREME reports them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterstilts.errors import UserError
 from adapterstilts.registry import Catalog
 
 Scores = dict[str, float]
+Score = Callable[[Sequence[Any], Sequence[Any]], Scores]
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,28 @@ class Metric:
     `score(gold, prediction)` takes two equally long sequences, one item an example, and returns every
     number of the metric; `main` names the one that selection and averages use. `version` grows when a
     number could change, so that `compare` never lays old scores beside new ones. `lists` says which of the
-    two holds a list an example (tags of words, several right answers), not one label or text.
+    two holds a list an example (tags of words, several right answers), not one label or text; `predicted` what
+    predictions are made of.
+
+    `languages` holds the scorers of a metric whose rules are not the same in every language (MLQA), by language;
+    `score` is English's then. Empty: one for all.
     """
 
     main: str
     version: int
-    score: Callable[[Sequence[Any], Sequence[Any]], Scores]
+    score: Score
     lists: frozenset[Literal["gold", "prediction"]] = frozenset()
+    predicted: Literal["string", "float64"] = "string"
+    languages: Mapping[str, Score] = field(default_factory=dict)
+
+    def of(self, language: str) -> Score:
+        """Return how answers in `language` are scored; a UserError where the metric has no rules for it."""
+        if self.languages and language not in self.languages:
+            raise UserError(
+                f"this metric has no rules for language {language!r}",
+                fix=f"it has: {', '.join(sorted(self.languages))}",
+            )
+        return self.languages.get(language, self.score)
 
 
 metrics: Catalog[Metric] = Catalog("adapterstilts.metrics", "METRIC", "metric")

@@ -15,4 +15,4 @@ def _score(gold: Sequence[str], prediction: Sequence[Sequence[float]]) -> Scores
     return {"accuracy": 100.0 * right / max(1.0, hidden), "loss": loss / max(1.0, hidden)}
 
 
-METRIC = Metric(main="accuracy", version=1, score=_score, lists=frozenset({"prediction"}))
+METRIC = Metric(main="accuracy", version=1, score=_score, lists=frozenset({"prediction"}), predicted="float64")

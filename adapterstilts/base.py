@@ -7,6 +7,7 @@ XLM-R, RoBERTa and BERT families are taken; weights in pickle files never are.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from adapterstilts.mini.embedded import MINI, embedded_base
 from adapterstilts.store.places import remembered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
 FAMILIES = ("xlm-roberta", "roberta", "bert")
@@ -27,6 +30,9 @@ _SHAPE_KEYS = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
     "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps", "pad_token_id",
 )  # fmt: skip
+
+_OF_ENCODER = re.compile(r"(^|\.)(encoder|embeddings)\.")
+_NAMED = 8  # keys in a message
 
 _PARTS = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
 _LM_HEADS = {  # where RoBERTa's family and BERT keep their LM head; the decoder is the word embeddings
@@ -74,7 +80,11 @@ def find_base(name: str) -> BaseFiles:
 
 
 def load_encoder(base: BaseFiles) -> nn.Module:
-    """Return the encoder in fp32, without pooler; a UserError if any of its weights is not in the files."""
+    """Return the encoder in fp32, without pooler.
+
+    Raises UserError, with their names, for weights that the files lack or hold in another shape, and for weights of an
+    encoder that they hold and this one has no place for.
+    """
     import torch
     from transformers import AutoModel
 
@@ -84,15 +94,30 @@ def load_encoder(base: BaseFiles) -> nn.Module:
         use_safetensors=True,
         dtype=torch.float32,
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are named below
     )
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise UserError(
-            f"the base {base.name} lacks {len(missing)} weights of its encoder, such as {missing[0]}",
-            fix="the files are damaged or not this family's; fetch them again",
-        )
+    _must_be_whole(base, report)
     module: nn.Module = encoder
     return module
+
+
+def _must_be_whole(base: BaseFiles, report: Mapping[str, Any]) -> None:
+    """Raise UserError unless the encoder's weights and those in the files are the same; heads may lie beside them."""
+    mismatched = report["mismatched_keys"]  # transformers 5 gives their shapes as well
+    shapes = {key if isinstance(key, str) else key[0] for key in mismatched}
+    strange = {key for key in report["unexpected_keys"] if _OF_ENCODER.search(key)}
+    problems = {
+        "lacks {} weights of its encoder": set(report["missing_keys"]),
+        "holds {} weights in another shape than its config.json says": shapes,
+        "holds {} weights that its config.json has no place for": strange,
+    }
+    for what, keys in problems.items():
+        if keys:
+            named = ", ".join(sorted(keys)[:_NAMED]) + (", ..." if len(keys) > _NAMED else "")
+            raise UserError(
+                f"the base {base.name} {what.format(len(keys))}: {named}",
+                fix="the files are damaged or not this family's; fetch them again",
+            )
 
 
 def load_lm_head(base: BaseFiles) -> dict[str, Tensor] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from adapterstilts.config.schema import DataSettings
 from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
 from adapterstilts.data.rows import Rows
 from adapterstilts.errors import UserError
+from adapterstilts.evaluation.alarms import Alarm, of_run
 from adapterstilts.evaluation.heads import SavedHead
 from adapterstilts.methods import methods
 from adapterstilts.methods._stack import parameters_of, restore_all
@@ -21,13 +22,17 @@ from adapterstilts.store.run import Run
 
 @dataclass(frozen=True)
 class Loaded:
-    """A run, ready to predict: its encoder with all modules active; heads are added as they are needed."""
+    """A run, ready to predict: its encoder with all modules active; heads are added as they are needed.
+
+    `alarms`: what is odd about the modules.
+    """
 
     run: Run
     model: TransferModel
     tokenizer: Any
     positions: int
     device: torch.device
+    alarms: list[Alarm] = field(default_factory=list)
 
     def add_head(self, head: SavedHead) -> None:
         """Put a saved head on the model, ready to predict."""
@@ -72,4 +77,4 @@ def load_run(run: Run, runtime: Runtime, base: str | None = None) -> Loaded:
     if runtime.precision == "bf16":
         apart = parameters_of(encoder, run.modules[-1].method, names).values() if names else ()
         hold_frozen_in_bf16(encoder, apart)
-    return Loaded(run, model.to(runtime.device), load_tokenizer(files), positions(files), runtime.device)
+    return Loaded(run, model.to(runtime.device), load_tokenizer(files), positions(files), runtime.device, of_run(run))

@@ -26,10 +26,11 @@ class Method(Protocol):
     `name` inside a model tells apart the modules on one encoder; it is generated, never a person's. `folder`
     is where a run keeps what was trained. `attach` puts a fresh trainable module on an encoder, `restore` a
     saved one, frozen and without dropout; both return what to call from then on. `unfreeze` lets a restored
-    module be trained on. `parameters` names a module's tensors the same way in every process. `activate`
-    computes with modules, bottom to top, of which only the last may be trained. `save` writes the library's
-    own format and proves it by reading it back. `merge_into_base` returns a plain fp32 encoder that
-    computes the same as the active modules.
+    module be trained on. `effect` is a part of the names of the tensors through which a module
+    changes the encoder: where they are all zero it does nothing ("": there are no such). `parameters` names a
+    module's tensors the same way in every process. `activate` computes with modules, bottom to top, of which only
+    the last may be trained. `save` writes the library's own format and proves it by reading it back.
+    `merge_into_base` returns a plain fp32 encoder that computes the same as the active modules.
     """
 
     summary: str
@@ -38,6 +39,7 @@ class Method(Protocol):
     learning_rate_source: str
     frozen_base: bool
     folder: str
+    effect: str
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module: ...
     def restore(self, encoder: nn.Module, folder: Path, name: str) -> nn.Module: ...

@@ -58,6 +58,7 @@ class Bottleneck:
     learning_rate_source = "advice of the adapters developers (their issue 167: around 1e-4); not tuned here"
     frozen_base = True
     folder = "adapter"
+    effect = "adapter_up"
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module:
         """Freeze the encoder and put fresh bottlenecks into it.

@@ -30,6 +30,7 @@ class Full:
     learning_rate_source = "jiant's XTREME scripts (e_run_models.sh)"
     frozen_base = False
     folder = "encoder"
+    effect = ""
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module:
         """Make every weight trainable."""

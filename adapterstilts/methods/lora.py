@@ -63,6 +63,7 @@ class Lora:
     learning_rate_source = "Hu et al. 2021, appendix D, RoBERTa large on MNLI (recalled, not re-read)"
     frozen_base = True
     folder = "adapter"
+    effect = "lora_B"
 
     def attach(self, encoder: nn.Module, settings: MethodSettings, name: str) -> nn.Module:
         """Freeze the encoder and put fresh updates (B = 0: no effect yet) on its Linear layers."""

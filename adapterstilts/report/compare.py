@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterstilts.errors import UserError
+from adapterstilts.evaluation.conditions import in_words
 from adapterstilts.evaluation.files import read_metrics
 from adapterstilts.metrics import average
-from adapterstilts.report.comparison import AVERAGE, Comparison
+from adapterstilts.report.comparison import AVERAGE, Comparison, titled
 from adapterstilts.report.tables import amount
 from adapterstilts.store.run import Run, read_run
 
@@ -44,14 +45,14 @@ def _compare_task(
     task: str, runs: dict[str, dict[Part, dict[str, Any]]], baseline: str, notes: list[str]
 ) -> list[dict[str, Any]]:
     parts = sorted(
-        set.intersection(*(set(many) for many in runs.values())), key=lambda part: (part.split, part.layer or 0)
+        set.intersection(*(set(many) for many in runs.values())), key=lambda part: (part.title, part.layer or 0)
     )
     if not parts:
         places = "; ".join(f"{name}: {', '.join(map(str, many))}" for name, many in runs.items())
         raise UserError(
-            f"the runs were scored on different splits or layers of {task}",
+            f"the runs were scored on different splits or layers of {task}, or under different conditions",
             where=places,
-            fix="evaluate all on one --split (and --layer)",
+            fix="evaluate all on one --split (and --layer, --pairs, --noise)",
         )
     rows = []
     for part in parts:
@@ -65,8 +66,8 @@ def _compare_task(
                     before = reference.get(language, {}).get(metric)
                     difference = None if before is None or name == baseline else score - before
                     rows.append({"run": name, "task": task, "split": part.split, "layer": part.layer,
-                                 "language": language, "metric": metric, "main": main, "score": score,
-                                 "difference": difference})  # fmt: skip
+                                 "conditions": part.conditions, "language": language, "metric": metric,
+                                 "main": main, "score": score, "difference": difference})  # fmt: skip
     return rows
 
 
@@ -101,16 +102,16 @@ def _common_languages(task: str, part: Part, metrics: dict[str, dict[str, Any]],
         raise UserError(f"the runs share no language of {label}", fix="evaluate all on the same --languages")
     partly = sorted({language for found in metrics.values() for language in found["languages"]} - set(common))
     if partly:
-        notes.append(f"{task} {part.split}: left out, not scored for every run: {', '.join(partly)}")
+        notes.append(f"{task} {part.title}: left out, not scored for every run: {', '.join(partly)}")
     absent = sorted(set.intersection(*(set(found["missing_languages"]) for found in metrics.values())))
     if absent:
-        notes.append(f"{task} {part.split}: {len(absent)} of the task's languages are not scored; not the full average")
-    notes += _ways(f"{task} {part.split}", metrics)
+        notes.append(f"{task} {part.title}: {len(absent)} of the task's languages are not scored; not the full average")
+    notes += _ways(f"{task} {part.title}", metrics)
     return common
 
 
 def _ways(label: str, metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """Say which runs were answered by other tasks' heads, and which were chosen on the test rows."""
+    """Say which runs were answered by other tasks' heads, which were chosen on the test rows, which raised alarms."""
     heads = {name: found["head"] for name, found in metrics.items() if "head" in found}
     chosen = [name for name, found in metrics.items() if found.get("select_on") == "xtreme"]
     notes = []
@@ -118,7 +119,8 @@ def _ways(label: str, metrics: dict[str, dict[str, Any]]) -> list[str]:
         notes.append(f"{label}: other heads answer: {', '.join(f'{name}: {head}' for name, head in heads.items())}")
     if chosen:
         notes.append(f"{label}: checkpoints chosen on XTREME's English test rows: {', '.join(chosen)}")
-    return notes
+    alarms = {name: [alarm["message"] for alarm in found.get("alarms", [])] for name, found in metrics.items()}
+    return [*notes, *(f"{label}: ALARM in {name}: {text}" for name, texts in alarms.items() for text in texts)]
 
 
 def _marks(runs: dict[str, Run], baseline: str) -> list[str]:
@@ -157,13 +159,19 @@ def _costs(runs: dict[str, Run]) -> list[dict[str, Any]]:
 
 
 class Part(NamedTuple):
-    """One evaluation of a task: its split, and of retrieval its layer."""
+    """One evaluation of a task: its split, of retrieval its layer, and what was done to the rows ("": nothing)."""
 
     split: str
     layer: int | None
+    conditions: str
 
     def __str__(self) -> str:
-        return self.split if self.layer is None else f"{self.split} layer {self.layer}"
+        return self.title if self.layer is None else f"{self.title} layer {self.layer}"
+
+    @property
+    def title(self) -> str:
+        """What a table of it is called after the task."""
+        return titled(self.split, self.conditions)
 
 
 def _metrics(run: Run) -> dict[tuple[str, Part], dict[str, Any]]:
@@ -174,7 +182,9 @@ def _metrics(run: Run) -> dict[tuple[str, Part], dict[str, Any]]:
             fix=f"run: adapterstilts evaluate {run.path} --task {' --task '.join(run.heads)}",
         )
     found = [read_metrics(folder) for folder in folders]
-    return {(metrics["task"], Part(metrics["split"], metrics.get("layer"))): metrics for metrics in found}
+    return {
+        (metrics["task"], Part(metrics["split"], metrics.get("layer"), in_words(metrics))): metrics for metrics in found
+    }
 
 
 def _distinct(runs: Sequence[Run]) -> dict[str, Run]:

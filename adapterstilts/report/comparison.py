@@ -34,6 +34,9 @@ Line = dict[Hashable, Any]
 class Comparison:
     """Scores and costs of several runs. `scores` has a row for each run, task, layer, language and metric.
 
+    `conditions` in it says what was done to the rows (mixed pairs, noise), "" for none: such scores stand in tables of
+    their own.
+
     `all_differences`: whether the tables show the differences in all languages, or in the average alone.
     """
 
@@ -57,7 +60,8 @@ class Comparison:
         """Return tables of scores for each task, and one of costs; a task's notes stand under its last table."""
         groups: dict[str, list[Line]] = {}
         for line in self._score_lines():
-            groups.setdefault(f"{line['task']} {line['split']}", []).append(line)
+            title = titled(line["split"], line.get("conditions", ""))
+            groups.setdefault(f"{line['task']} {title}", []).append(line)
         tables = [table for name, lines in groups.items() for table in self._score_tables(name, lines)]
         told = {note for table in tables for note in table.notes}
         return [*tables, self._cost_table([note for note in self.notes if note not in told])]
@@ -87,6 +91,11 @@ class Comparison:
         lines = self.costs.to_dict("records")
         cells = {heading: {line["run"]: _cost(name, line[name]) for line in lines} for name, heading in _COSTS.items()}
         return _laid_out("what it took", self.names, cells, notes)
+
+
+def titled(split: str, conditions: str) -> str:
+    """Return what scores on a split are called, so that those under other conditions never share a table."""
+    return f"{split}, {conditions}" if conditions else split
 
 
 def _columns(lines: list[Line]) -> dict[str, dict[str, Line]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from adapterstilts.evaluation.answers import Evaluation
+from adapterstilts.evaluation.conditions import in_words
 from adapterstilts.report.tables import Table
 
 
@@ -28,8 +30,21 @@ def score_table(evaluation: Evaluation) -> Table:
     rows.append(["average", *(f"{metrics['average'][name]:.2f}" for name in names), ""])
     layer = f", layer {metrics['layer']}" if "layer" in metrics else ""
     return Table(
-        f"{metrics['task']} {metrics['split']}{layer} (percent)", ["language", *names, "rows"], rows, _notes(evaluation)
+        f"{_what(metrics)}{layer} (percent)",
+        ["language", *names, "rows"],
+        rows,
+        [*_thresholds(metrics), *_notes(evaluation)],
     )
+
+
+def _what(metrics: Mapping[str, Any]) -> str:
+    """Name the rows that were scored, and the conditions where they are not the task's own."""
+    return ", ".join(filter(None, [f"{metrics['task']} {metrics['split']}", in_words(metrics)]))
+
+
+def _thresholds(metrics: Mapping[str, Any]) -> list[str]:
+    found = [f"{language} {one['threshold']:.4f}" for language, one in metrics.get("thresholds", {}).items()]
+    return [f"the margin that a pair had to reach, chosen on dev gold: {', '.join(found)}"] if found else []
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
@@ -40,6 +55,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
         notes.append(f"answered by the head for {head}")
     if metrics["select_on"] == "xtreme":
         notes.append("the checkpoint was chosen on XTREME's English test rows")
+    notes += [f"ALARM: {alarm['message']}" for alarm in metrics["alarms"]]
     return [*notes, f"predictions and scores: {evaluation.path}"]
 
 
@@ -56,5 +72,5 @@ def _sweep_table(many: Sequence[Evaluation]) -> Table:
         for one in many
     ]
     notes = [*_notes(many[0])[:-1], f"predictions and scores: {many[0].path.parent}"]
-    title = f"{first['task']} {first['split']}, {main} by layer (percent)"
+    title = f"{_what(first)}, {main} by layer (percent)"
     return Table(title, ["layer", *languages, "average"], rows, notes)

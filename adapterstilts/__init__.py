@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from adapterstilts.evaluation.command import evaluate as evaluate
     from adapterstilts.evaluation.command import evaluate_base as evaluate_base
     from adapterstilts.evaluation.library import as_evaluate_metric as as_evaluate_metric
+    from adapterstilts.evaluation.library import load_metric as load_metric
+    from adapterstilts.evaluation.submission.score import score as score
+    from adapterstilts.evaluation.unlabelled import predict as predict
     from adapterstilts.mini.random_base import random_base as random_base
     from adapterstilts.report.compare import compare as compare
     from adapterstilts.report.quickstart import quickstart as quickstart
@@ -32,11 +35,14 @@ _HOMES = {
     "continue_mlm": "train.command",
     "evaluate": "evaluation.command",
     "evaluate_base": "evaluation.command",
+    "load_metric": "evaluation.library",
     "merge": "compose.merge",
+    "predict": "evaluation.unlabelled",
     "pretrain": "train.pretrain",
     "quickstart": "report.quickstart",
     "random_base": "mini.random_base",
     "read_run": "store.run",
+    "score": "evaluation.submission.score",
     "stack": "compose.stack",
     "train_intermediate": "train.command",
     "train_target": "train.command",

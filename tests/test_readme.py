@@ -70,14 +70,10 @@ def test_the_readme_leads_to_every_page_of_the_guide():
 
 
 def test_the_table_of_tasks_is_the_catalog():
-    wanted = []
+    wanted: dict[str, list[str]] = {}
     for name in tasks.names():
-        task = tasks.get(name)
-        use = task.roles[0] if len(task.roles) == 1 else "both"
-        wanted.append([name, use, task.format, str(len(task.languages)), task.repo, task.licence])
-    rows = table("Task")
-    assert [[*row[:3], *row[4:]] for row in rows] == wanted
-    assert all(row[3] for row in rows)
+        wanted.setdefault(tasks.get(name).category, []).append(name)
+    assert {category: names.replace("`", "").split() for category, names in table("Category")} == wanted
 
 
 def test_the_table_of_methods_is_the_catalog():
@@ -100,6 +96,10 @@ def folder(tmp_path, monkeypatch, mirror, base):
     monkeypatch.setattr("adapterstilts.train.start.DEFAULT_BASE", str(base))
     (tmp_path / "notes.txt").write_text("".join(f"Habari ya leo ni ya {number}.\n" for number in range(40)))
     (tmp_path / "tiny.yaml").write_text(RECIPE)
+    [task], [rows] = (re.findall(rf"^```{kind}\n(.*?)^```", README, re.S | re.M) for kind in ("yaml", "csv"))
+    (tmp_path / "pairs.yaml").write_text(task)
+    for name in ("train.csv", "test.csv", "new.csv"):
+        (tmp_path / name).write_text(rows)
     return tmp_path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapterstilts.data.reshaping import reshapes
 from adapterstilts.errors import UserError
 from adapterstilts.formats import formats
 from adapterstilts.metrics import metrics
@@ -15,6 +16,10 @@ COVERAGE = {  # languages of XTREME (evaluate.py), which its averages are over; 
     "udpos": "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh",
     "xquad": "ar de el en es hi ro ru th tr vi zh",
     "tydiqa": "ar bn en fi id ko ru sw te",
+    "panx": "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl "
+    "tr ur vi yo zh",
+    "mlqa": "ar de en es hi vi zh",
+    "bucc": "de fr ru zh",
     "xcopa": "et ht id it qu sw ta th tr vi zh",
     "tatoeba": "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur "
     "vi zh",
@@ -23,8 +28,10 @@ RIGHT_AND_WRONG = {  # gold, and predictions that must score 0 to below 100, by 
     "classification": (["a", "b"], ["b", "a"]),
     "multiple_choice": (["0", "1"], ["1", "0"]),
     "tagging": ([["NOUN", "VERB"]], [["VERB", "NOUN"]]),
+    "mining": ([["t1"], ["t2"]], [["t2"], ["t1"]]),
     "span": ([["a dog"], ["a cat"]], ["cat", "dog"]),
     "retrieval": (["0", "1"], ["1", "0"]),
+    "preference": (["chosen", "chosen"], ["chosen", "rejected"]),
     "masked_lm": ([[4.0, 4.0, 0.1]], [[4.0, 1.0, 9.0]]),  # a prediction holds what is right, too
 }
 
@@ -56,7 +63,8 @@ def test_a_task_has_as_many_labels_as_its_format_tells_apart(name):
     format = formats.get(task.format)
     if format.gold_kind == "labels":
         assert format.label_field in task.columns
-        assert len(set(task.labels)) == len(task.labels) > 1
+        assert len(set(task.labels)) == len(task.labels)
+        assert (len(task.labels) > 1) != task.open_labels
     else:
         assert task.labels == ()
         assert task.unlabelled == "refuse"
@@ -78,8 +86,9 @@ def test_a_task_is_learned_from_english_rows_its_own_or_another_tasks(name):
         for teacher in map(tasks.get, task.learns_from):
             assert teacher.format == task.format
             assert not teacher.learns_from
-            assert formats.get(task.format).positional or teacher.labels == task.labels
-            assert teacher.roles[0] == "intermediate"
+            known = tuple(label for label in task.labels if label not in task.counted_as)
+            assert formats.get(task.format).positional or teacher.labels == known
+        assert tasks.get(task.learns_from[0]).roles[0] == "intermediate"
     elif learns(task):
         assert task.languages[0] == "en"
         assert "train" in task.splits
@@ -95,10 +104,15 @@ def test_what_only_some_tasks_declare_fits_the_rest(name):
     assert set(task.wording) <= set(task.columns)
     assert all(len(set(words.values())) == len(words) for words in task.wording.values())
     shared = len(set(task.configs.values())) < len(task.configs)
-    assert set(task.id_prefix) == (set(task.languages) if shared else set())
+    assert set(task.id_prefix) == (set(task.languages) if shared and not task.reshape else set())
     assert "id" in task.columns or not shared
     assert len(set(task.id_prefix.values())) == len(task.id_prefix)
     assert 0 <= task.held_out < 0.5
+    assert set(task.numbered) <= set(task.labels)
+    assert set(task.counted_as) <= set(task.labels)
+    assert set(task.counted_as.values()) <= set(task.labels) - set(task.counted_as)
+    assert all(name in tasks.names() for name in task.parts)
+    assert not task.reshape or task.reshape in reshapes.names()
 
 
 @pytest.mark.parametrize("name", tasks.names())
@@ -119,9 +133,9 @@ def test_the_languages_are_those_of_xtreme(name):
 
 
 def test_a_role_that_a_task_cannot_play_is_refused():
-    assert require("snli", "intermediate").name == "snli"
+    assert require(tasks.get("snli"), "intermediate").name == "snli"
     with pytest.raises(UserError, match="cannot be an intermediate task"):
-        require("xnli", "intermediate")
+        require(tasks.get("xnli"), "intermediate")
 
 
 def test_an_unknown_task_names_the_nearest():

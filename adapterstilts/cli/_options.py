@@ -40,7 +40,7 @@ _SHORTHANDS = {
     "reuse_head": "reuse_head",
 }
 
-_tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated.")
+_tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task or group; may be repeated.")
 _training = (
     click.option("--method", default="lora", show_default=True, metavar="NAME", help="How to train: lora, full, ..."),
     click.option("--base", metavar="ID|DIR|mini", help="Pretrained encoder.  [default: XLM-R Large, or --from's]"),
@@ -93,18 +93,21 @@ def run_training(train: Callable[..., Any], options: dict[str, Any]) -> Run:
     if options["as_json"]:
         click.echo(json.dumps(finished.record.model_dump(mode="json"), indent=2))
     else:
-        click.echo(_summary(finished), err=True)
+        click.echo(_summary(finished, options["task"]), err=True)
         click.echo(str(finished.path))
     return finished
 
 
-def _summary(run: Run) -> str:
+def _summary(run: Run, task: str | tuple[str, ...]) -> str:
     """Say in two lines what a run has come to, and what to do with it."""
     from adapterstilts.report.tables import amount
 
     best, cost = run.record.best, run.record.cost
     trained = f"{amount(cost.trainable_params.adapter)} + {amount(cost.trainable_params.heads)} in heads"
-    rows, command = "English dev", f"evaluate {run.path} --task {' --task '.join(run.record.config['tasks'])}"
+    names = [task] if isinstance(task, str) else task
+    language = next(iter(run.record.data.values()))["language"]
+    rows = "English dev" if language == "en" else f"dev ({language})"
+    command = f"evaluate {run.path} --task {' --task '.join(names)}"
     if run.phase == "mlm":
         rows, command = "held-out text", f"train-intermediate --task TASK --from {run.path} --out DIR"
     return (

@@ -13,13 +13,17 @@ from adapterstilts.errors import UserError
 
 @click.command(short_help="Score a run in all languages of a task.")
 @click.argument("run", required=False)
-@click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task; may be repeated.")
+@click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task or group; may be repeated.")
 @click.option("--languages", default="all", show_default=True, metavar="all|xx,yy", help="Languages to score.")
 @click.option("--split", type=click.Choice(["dev", "test"]), default="test", show_default=True)
 @click.option("--head", metavar="TASK", help="Answer with the head of this task.  [default: the task's own]")
 @click.option("--layer", metavar="N|sweep", help="Retrieval: the layer to read, or all.  [default: XTREME's]")
+@click.option("--pairs", type=click.Choice(["same", "mixed"]), help="mixed: both texts of a pair in other languages.")
+@click.option("--noise", metavar="KIND:RATE", help="Slips in what is read: chars or words, and a share, as chars:0.1.")
 @click.option("--base", metavar="ID|DIR", help="Where the run's base lies now; or, without RUN, the base to score.")
 @click.option("--out", metavar="DIR", help="Without RUN: where the base's scores go.")
+@click.option("--submission", metavar="DIR", help="Write the predictions here too, in XTREME's layout.")
+@click.option("--labels", metavar="DIR", help="Write their gold here too, in the same layout (for `score`).")
 @_options.mirror
 @_options.device
 @_options.precision
@@ -28,13 +32,15 @@ def evaluate(run: str | None, task: tuple[str, ...], languages: str, as_json: bo
     """Score a finished RUN in all languages of a task, zero-shot where it never saw them.
 
     Predictions are written first and scored second; an interrupted command keeps the languages it has
-    finished. Without RUN, an untrained base is scored on a task that needs no head.
+    finished. Without RUN, an untrained base is scored on a task that needs no head. Scores of mixed pairs and
+    under noise stand apart from ordinary ones.
 
     \b
     Examples:
       adapterstilts evaluate runs/udpos --task udpos
       adapterstilts evaluate runs/xnli --task xnli --languages sw,ur --split dev --json
       adapterstilts evaluate runs/cosmos_qa --task xcopa --head cosmos_qa
+      adapterstilts evaluate runs/xnli --task xnli --pairs mixed --noise chars:0.1
       adapterstilts evaluate --base FacebookAI/xlm-roberta-large --out runs/base --task tatoeba --layer sweep
     """
     from adapterstilts.report.scores import score_tables
@@ -45,7 +51,8 @@ def evaluate(run: str | None, task: tuple[str, ...], languages: str, as_json: bo
         "split": options["split"],
         "layer": _layer(options["layer"]),
     }
-    settings = _options.settings(options)
+    others = {key: options[key] for key in ("pairs", "noise", "submission", "labels")}
+    settings = {**_options.settings(options), **others}
     found = _score_run(run, task, asked, settings, options) if run else _score_base(task, asked, settings, options)
     if as_json:
         click.echo(json.dumps([evaluation.metrics for evaluation in found], indent=2, ensure_ascii=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import click
@@ -11,75 +10,96 @@ from adapterstilts.cli import _options
 
 
 @click.group(invoke_without_command=True, short_help="List the tasks, or show one.")
+@click.option("--group", metavar="NAME", help="Only the tasks of this group: xtreme, african, ...")
+@click.option("--skill", metavar="NAME", help="Only those of this skill: syntax or semantics.")
+@click.option("--category", metavar="NAME", help="Only those of this category: inference, QA, tagging, ...")
+@click.option("--markdown", is_flag=True, help="Print the whole catalog as Markdown.")
 @_options.as_json
 @click.pass_context
-def tasks(context: click.Context, as_json: bool) -> None:
+def tasks(
+    context: click.Context, group: str | None, skill: str | None, category: str | None, markdown: bool, as_json: bool
+) -> None:
     """List the tasks, or show one.
+
+    Where a command takes --task, a group's name stands for all of its tasks. Difficulty: 1 decided word by word or by
+    likeness, 2 by holding two sentences against each other, 3 by reading a passage or by knowledge outside the text.
 
     \b
     Examples:
       adapterstilts tasks
+      adapterstilts tasks --group xtreme --skill syntax
       adapterstilts tasks show udpos
     """
     if context.invoked_subcommand:
         return
-    from adapterstilts.report.tables import Table, show
-    from adapterstilts.tasks import tasks as catalog
+    from adapterstilts.report import catalog
+    from adapterstilts.report.tables import show
 
-    entries = [catalog.get(name) for name in catalog.names()]
+    chosen = catalog.choose(group, skill, category)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(task) for task in entries], indent=2, ensure_ascii=False))
-        return
-    rows = [[t.name, t.category, t.format, t.metric, str(len(t.languages)), _use(t.roles)] for t in entries]
-    show([Table("tasks", ["task", "category", "format", "metric", "languages", "as"], rows, words=True)])
+        click.echo(json.dumps([catalog.facts(task) for task in chosen], indent=2, ensure_ascii=False))
+    elif markdown:
+        click.echo(catalog.markdown(), nl=False)
+    else:
+        show([catalog.task_table(chosen)])
 
 
 @tasks.command()
 @click.argument("name")
 @_options.as_json
 def show(name: str, as_json: bool) -> None:
-    """Show one task: where its rows are, its languages, labels, licence and known traps.
+    """Show one task: where its rows are, its languages, labels, licence and known traps; or a group's tasks.
+
+    \b
+    Examples:
+      adapterstilts tasks show udpos
+      adapterstilts tasks show xtreme
+    """
+    from adapterstilts.data.own import find_task
+    from adapterstilts.report import catalog
+    from adapterstilts.report.tables import show as print_tables
+    from adapterstilts.tasks._groups import GROUPS
+
+    if as_json:
+        facts = [*map(catalog.facts, catalog.choose(name))] if name in GROUPS else catalog.facts(find_task(name))
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        print_tables([catalog.group_table(name) if name in GROUPS else catalog.fact_table(find_task(name))])
+
+
+@tasks.command()
+@click.option("--format", "format", default="classification", show_default=True, metavar="NAME", help="Its format.")
+@click.argument("out")
+def init(format: str, out: str) -> None:
+    """Begin a task of your own: write a commented YAML file.
+
+    \b
+    Examples:
+      adapterstilts tasks init my.yaml
+      adapterstilts tasks init --format tagging tags.yaml
+    """
+    from pathlib import Path
+
+    from adapterstilts.data.own.template import write_template
+
+    write_template(Path(out), format)
+    click.echo(f"next: put its files beside it; then: adapterstilts tasks show {out}", err=True)
+    click.echo(out)
+
+
+@tasks.command("import")
+@click.argument("name")
+@click.option("--from", "source", required=True, metavar="DIR", help="The folder of your own copy.")
+def import_(name: str, source: str) -> None:
+    """Bring your own copy of licensed data to where a task's rows are read.
 
     \b
     Example:
-      adapterstilts tasks show udpos
+      adapterstilts tasks import ccg --from ccgbank_1_1
     """
-    from adapterstilts.tasks import tasks as catalog
+    from adapterstilts.data.importing import import_data
 
-    task = catalog.get(name)
-    facts = dataclasses.asdict(task)
-    if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
-        return
-    from adapterstilts.report.tables import Table
-    from adapterstilts.report.tables import show as print_tables
-
-    flat = {key: ", ".join(f"{k}: {v}" for k, v in value.items()) for key, value in facts.items() if _is_flat(value)}
-    listed = {key: ", ".join(value) for key, value in facts.items() if isinstance(value, tuple)}
-    facts |= flat | listed | {"rows": "; ".join(_counts(k, v) for k, v in task.rows.items())}
-    print_tables(
-        [
-            Table(
-                f"task {name}",
-                ["", ""],
-                [[key, str(value)] for key, value in facts.items() if value],
-                words=True,
-            )
-        ]
-    )
-
-
-def _use(roles: tuple[str, ...]) -> str:
-    return roles[0] if len(roles) == 1 else "both"
-
-
-def _is_flat(value: object) -> bool:
-    return isinstance(value, dict) and not any(isinstance(inner, dict) for inner in value.values())
-
-
-def _counts(language: str, splits: object) -> str:
-    assert isinstance(splits, dict)
-    return f"{language} {' '.join(f'{split} {count:,}' for split, count in splits.items())}"
+    click.echo(str(import_data(name, source)))
 
 
 COMMAND = tasks

@@ -117,6 +117,10 @@ class EvaluationSettings(Frozen):
 
     base: str | None = Field(None, description="Another place of the run's own base; none: where it was.")
     precision: Precision | None = Field(None, description="None: the run's own.")
+    pairs: Literal["same", "mixed"] = Field("same", description="mixed: both texts of a pair in different languages.")
+    noise: str | None = Field(None, description="KIND:RATE, the noise on what is read; none: the rows as they are.")
+    submission: str | None = Field(None, description="Write test predictions here too, in XTREME's layout.")
+    labels: str | None = Field(None, description="Write their gold here too, in the same layout.")
     resources: ResourceSettings = ResourceSettings()
 
 

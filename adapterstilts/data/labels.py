@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,32 +28,58 @@ class LabelReader:
         return self.ids[raw]
 
 
+def with_own_labels(task: Task, feature: Any) -> Task:
+    """Return the task with the label names that its rows bring, where it leaves them open; else as it is.
+
+    Raises UserError where a label column with `feature` brings none.
+    """
+    if not task.open_labels or feature is None:
+        return task
+    inner = getattr(feature, "feature", feature)
+    if not getattr(inner, "names", None):
+        raise UserError(
+            f"task {task.name}: its labels are those of the rows, but the label column of {task.repo} has no names",
+            where=f"it holds {inner!r}",
+            fix="store the labels as a ClassLabel",
+        )
+    return replace(task, labels=tuple(inner.names))
+
+
 def read_labels(task: Task, feature: Any, positional: bool) -> LabelReader:
     """Return the reader for a label column with `feature`; a UserError where the names differ.
 
     A ClassLabel column brings its names. A string column is matched name by name. A bare integer column is
-    a place among the row's own choices where labels are `positional`, and refused elsewhere: numbers without
-    names could be anybody's order. `feature` None: the task has no labels.
+    a place among the row's own choices where labels are `positional`, stands for the names that the task has
+    `numbered`, and is refused elsewhere: numbers without names could be anybody's order. `feature` None: the
+    task has no labels.
     """
     if feature is None:
         return LabelReader({})
+    ids = _ids(task)
     inner = getattr(feature, "feature", feature)
     names = getattr(inner, "names", None)
     if names is not None:
         _same_names(task, names)
-        return LabelReader({raw: task.labels.index(name) for raw, name in enumerate(names)} | {NO_LABEL: NO_LABEL})
+        return LabelReader({raw: ids[name] for raw, name in enumerate(names)} | {NO_LABEL: NO_LABEL})
     if getattr(inner, "dtype", "") in {"string", "large_string"}:
-        return LabelReader({name: index for index, name in enumerate(task.labels)} | {"": NO_LABEL})
-    if positional and getattr(inner, "dtype", "").startswith(("int", "uint")):
-        return LabelReader({place: place for place in range(len(task.labels))} | {NO_LABEL: NO_LABEL})
+        return LabelReader(ids | {"": NO_LABEL})
+    if getattr(inner, "dtype", "").startswith(("int", "uint")) and (positional or task.numbered):
+        places = [ids[name] for name in task.numbered] or range(len(task.labels))
+        return LabelReader(dict(enumerate(places)) | {NO_LABEL: NO_LABEL})
     raise UserError(
         f"task {task.name}: the label column of {task.repo} holds {inner!r} without label names",
         fix=f"store it as names or as a ClassLabel of {', '.join(task.labels)}",
     )
 
 
+def _ids(task: Task) -> dict[str, int]:
+    """Return the id of every label name; one that counts as another has that one's, unless it is a label itself."""
+    ids = {name: index for index, name in enumerate(task.labels)}
+    return {name: ids[other] for name, other in task.counted_as.items()} | ids
+
+
 def _same_names(task: Task, names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in task.labels]
+    unknown = [name for name in names if name not in _ids(task)]
     absent = [name for name in task.labels if name not in names]
     if unknown or absent:
         hint = f"; {unknown[0]!r}: {nearest(unknown[0], task.labels)}" if unknown else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ class Rows:
 
     `table` has the format's fields as columns; `labels` turns its raw labels into ids in the task's order.
     `revision` is the Hub commit, or `mirror:` or `text:` and a digest of the files. `dropped` rows had no usable
-    gold and are left out; of `repaired` rows the answer's place was wrong and has been found.
+    gold and are left out; of `repaired` rows the answer's place was wrong and has been found. `changed` says what
+    has been done to the texts since (noise, mixed pairs); empty: nothing.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Rows:
     dropped: int = 0
     repaired: int = 0
     selection: str = "all"
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -53,7 +55,14 @@ class Rows:
             "rows_dropped": self.dropped,
             "rows_repaired": self.repaired,
             "selection": self.selection,
+            **({"changed": dict(self.changed)} if self.changed else {}),
         }
+
+    def ids(self) -> list[str]:
+        """Return the rows' own ids, or their numbers where they have none."""
+        if "id" in self.table.column_names:
+            return [str(name) for name in self.table["id"]]
+        return [str(row) for row in range(len(self))]
 
     def pick(self, count: int | None, seed: int | None) -> Rows:
         """Return `count` rows: the first ones, or with a seed a random choice in their own order."""

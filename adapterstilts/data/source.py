@@ -10,18 +10,21 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from adapterstilts.console import log_once
+from adapterstilts.data.files import read_files
 from adapterstilts.data.gold import with_sound_gold
-from adapterstilts.data.labels import read_labels
+from adapterstilts.data.joined import joined
+from adapterstilts.data.labels import read_labels, with_own_labels
+from adapterstilts.data.reshaping import reshapes
 from adapterstilts.data.rows import Rows
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import formats
-from adapterstilts.store.places import cache_root, remembered
-from adapterstilts.tasks import Split, Task
+from adapterstilts.store.places import cache_root, imported_root, remembered
+from adapterstilts.tasks import Split, Task, tasks
 
 
 class NoSuchRows(UserError):
@@ -43,18 +46,14 @@ def load_rows(
     Raises UserError: no such language or split, missing mirror or repository, no network, a missing
     column, label names other than the task's, a gold column of -1 or of a single value.
     """
-    config, hub_split = task.config(language), task.split(split)
-    if mirror:
-        repository = _in_mirror(task, mirror)
-        revision = _mirror_revision(repository, config)
-        # The library's own cache takes two folders with the same repository name for one and the same, and
-        # serves the rows of the first for the second; so each content has a cache of its own.
-        own_cache = str(cache_root() / "mirrors" / revision.removeprefix("mirror:"))
-        table = _load(task, str(repository), config, hub_split, {"cache_dir": own_cache})
+    if task.parts:
+        return _joined(task, language, split, mirror, revision)
+    if task.files:
+        table, revision = _from_files(task, language, split)
+    elif mirror or task.licensed:
+        table, revision = _from_folder(task, language, split, mirror)
     else:
-        revision = revision or _newest_commit(task)
-        table = _load(task, task.repo, config, hub_split, {"revision": revision} if revision else {})
-        revision = revision or _commit_of(table)
+        table, revision = _from_hub(task, language, split, revision)
     rows = _declared(task, language, split, table, revision)
     _tell_difference(rows, "mirror" if mirror else "Hub")
     if task.held_out and hold_out and split in ("train", "dev"):
@@ -62,11 +61,74 @@ def load_rows(
     return with_sound_gold(rows)
 
 
+def _joined(task: Task, language: str, split: Split, mirror: str | None, revision: str | None) -> Rows:
+    """Return the rows of all parts, one after the other; `revision` holds theirs, with + between."""
+    revisions = revision.split("+") if revision else [None] * len(task.parts)
+    parts = [
+        load_rows(tasks.get(name), language, split, mirror, at) for name, at in zip(task.parts, revisions, strict=True)
+    ]
+    return joined(task, language, split, parts)
+
+
+def _from_folder(task: Task, language: str, split: Split, mirror: str | None) -> tuple[Any, str]:
+    """Read rows from a mirror, or of licensed data from where `tasks import` has put the user's own copy."""
+    repository = _in_mirror(task, mirror) if mirror else None
+    if task.licensed and repository is None:
+        repository = _imported(task)
+    assert repository is not None
+    config, hub_split = task.config(language), task.split(split)
+    revision = _mirror_revision(repository, config)
+    # The library's own cache takes two folders with the same repository name for one and the same, and
+    # serves the rows of the first for the second; so each content has a cache of its own.
+    own_cache = str(cache_root() / "mirrors" / revision.removeprefix("mirror:"))
+    return _load(task, str(repository), config, hub_split, {"cache_dir": own_cache}), revision
+
+
+def _from_files(task: Task, language: str, split: Split) -> tuple[Any, str]:
+    """Read rows from a person's own file, which not every language has of every split."""
+    task.config(language)
+    own = task.split(split)
+    if own not in task.files[language]:
+        raise NoSuchRows(
+            f"task {task.name} has no {split} file in language {language!r}",
+            fix=f"it has: {', '.join(task.files[language])}",
+        )
+    return read_files(task, language, cast(Split, own))
+
+
+def _imported(task: Task) -> Path:
+    repository = imported_root() / task.repo
+    if not repository.is_dir():
+        raise UserError(
+            f"task {task.name} reads data that may not be passed on, and it is not here",
+            where=task.licensed,
+            fix=f"run: adapterstilts tasks import {task.name} --from DIR",
+        )
+    return repository
+
+
+def _from_hub(task: Task, language: str, split: Split, revision: str | None) -> tuple[Any, str]:
+    config, hub_split = task.config(language), task.split(split)
+    revision = revision or _newest_commit(task)
+    if task.branch:  # no card lists its configurations, and without one the loader silently joins them all
+        files = f"hf://datasets/{task.repo}@{revision or task.branch.replace('/', '%2F')}/{config}"
+        wanted = {"data_files": {one: f"{files}/{one}/*.parquet" for one in hub_split.split("+")}}
+        table = _load(task, "parquet", None, hub_split, wanted)
+    else:
+        table = _load(task, task.repo, config, hub_split, {"revision": revision} if revision else {})
+    return table, revision or _commit_of(table)
+
+
 def _declared(task: Task, language: str, split: Split, table: Any, revision: str) -> Rows:
     """Return the table's rows of `language`, once its columns and label names are the declared ones."""
     format = formats.get(task.format)
+    if task.reshape:
+        table = reshapes.get(task.reshape)(task, language, table)
+        if not len(table):
+            raise NoSuchRows(f"task {task.name}: no rows of language {language!r} here", fix="choose another language")
     table = _fields(task, _of_language(task, language, table))
     feature = table.features[format.label_field] if format.gold_kind == "labels" else None
+    task = with_own_labels(task, feature)
     labels = read_labels(task, feature, getattr(format, "positional", False))
     source: Split = "train" if split == "dev" and task.held_out else split
     return Rows(task, language, split, table, labels, revision, task.rows.get(language, {}).get(source))
@@ -150,7 +212,8 @@ def _newest_commit(task: Task) -> str | None:
     import huggingface_hub
 
     try:
-        return str(huggingface_hub.HfApi().dataset_info(task.repo, timeout=20).sha)
+        known = huggingface_hub.HfApi().dataset_info(task.repo, revision=task.branch or None, timeout=20)
+        return str(known.sha)
     except Exception as error:  # noqa: BLE001 - httpx, requests and hub errors share no base class
         log_once(f"data: the Hub does not answer for {task.repo} ({type(error).__name__}); looking into its cache")
         return None
@@ -165,7 +228,7 @@ def _commit_of(table: Any) -> str:
     return "unknown"
 
 
-def _load(task: Task, path: str, config: str, hub_split: str, extra: Mapping[str, str]) -> Any:
+def _load(task: Task, path: str, config: str | None, hub_split: str, extra: Mapping[str, Any]) -> Any:
     import datasets
 
     datasets.disable_progress_bars()

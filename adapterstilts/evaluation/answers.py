@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adapterstilts.console import log, progress
+from adapterstilts.data.mixed import PARTNER
 from adapterstilts.data.rows import Rows
-from adapterstilts.evaluation import retrieval
-from adapterstilts.evaluation.files import read_question, score_folder, write_predictions
+from adapterstilts.evaluation import mining, retrieval
+from adapterstilts.evaluation.conditions import Conditions
+from adapterstilts.evaluation.files import THRESHOLD, read_question, score_folder, write_predictions
 from adapterstilts.evaluation.heads import SavedHead, meaning_of
 from adapterstilts.evaluation.load import Loaded
+from adapterstilts.evaluation.neighbours import Vectors
 from adapterstilts.evaluation.predict import gold_values, predict
 from adapterstilts.formats import Prediction
 from adapterstilts.interrupt import StopRequest
@@ -31,20 +34,26 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Session:
-    """What all tasks of one command share: the model, where it runs, the layers that retrieval reads."""
+    """What all tasks of one command share: the model, where it runs, retrieval's layers, the conditions.
+
+    `tuning`: of mining, by task and language, the rows that choose the threshold, where the scored ones do not.
+    """
 
     loaded: Loaded
     runtime: Runtime
     layers: Sequence[int]
+    conditions: Conditions
+    tuning: Mapping[tuple[str, str], Rows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Answers:
-    """The answers to one row set: what a predictions file holds."""
+    """The answers to one row set: what a predictions file holds; `beside`: more columns, if there are any."""
 
     ids: list[str]
     gold: list[Any]
     predictions: list[Prediction]
+    beside: dict[str, list[Any]] = field(default_factory=dict)
 
 
 def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop: StopRequest) -> list[Evaluation]:
@@ -58,30 +67,49 @@ def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop
         "precision": session.runtime.precision,
         "windows": run.record.config["data"]["max_length"],
         "select_on": run.record.config["data"]["select_on"],
+        **session.conditions.question(many),
     }
+    name = f"{task.name}-{many[0].split}{session.conditions.suffix}"
     if head is None:
-        models = {f"{task.name}-{many[0].split}-layer{layer}": {**model, "layer": layer} for layer in session.layers}
-        return _in_folders(run.path, many, models, lambda rows: _found(session, rows, stop))
+        models = {f"{name}-layer{layer}": {**model, "layer": layer} for layer in session.layers}
+        search = _mined if task.format == "mining" else _found
+        return _in_folders(session, many, models, lambda rows: search(session, rows, stop))
     session.loaded.add_head(head)
-    models = {f"{task.name}-{many[0].split}": {**model, "head": head.name}}
-    return _in_folders(run.path, many, models, lambda rows: [_answered(session, rows, head, stop)])
+    models = {name: {**model, "head": head.name}}
+    return _in_folders(session, many, models, lambda rows: [_answered(session, rows, head, stop)])
 
 
 def _answered(session: Session, rows: Rows, head: SavedHead, stop: StopRequest) -> _Answers:
     encoded, meaning = session.loaded.encode(rows), meaning_of(head, rows.task)
     found = predict(session.loaded.model, encoded, head.name, meaning, session.runtime, stop)
-    return _Answers(_ids(rows), gold_values(encoded), found)
+    beside = {PARTNER: list(rows.table[PARTNER])} if PARTNER in rows.table.column_names else {}
+    return _Answers(rows.ids(), gold_values(encoded), found, beside)
 
 
 def _found(session: Session, rows: Rows, stop: StopRequest) -> list[_Answers]:
     """Search in every layer; the right answer to a row's query is the row's own document."""
     encoded, gold = session.loaded.encode(rows), [str(row) for row in range(len(rows))]
     vectors = retrieval.embed(session.loaded.model.encoder, encoded, session.layers, session.runtime, stop)
-    return [_Answers(_ids(rows), gold, retrieval.search(encoded, vectors[layer])) for layer in session.layers]
+    return [_Answers(rows.ids(), gold, retrieval.search(encoded, vectors[layer])) for layer in session.layers]
+
+
+def _mined(session: Session, rows: Rows, stop: StopRequest) -> list[_Answers]:
+    """Mine in every layer, with a threshold chosen in the same layer."""
+    tuning = session.tuning.get((rows.task.name, rows.language))
+    pool = mining.read_pool(rows)
+
+    def embed(some: Rows, layers: Sequence[int]) -> dict[int, Vectors]:
+        encoded = session.loaded.encode(some)
+        return retrieval.embed(session.loaded.model.encoder, encoded, layers, session.runtime, stop)
+
+    encoder = mining.Encoder(embed, session.loaded.model.width, session.runtime.device)
+    choosing = mining.read_pool(tuning) if tuning else pool
+    found = mining.mine_layers(pool, choosing, session.layers, encoder, stop)
+    return [_Answers(one.ids, one.gold, one.predictions, {THRESHOLD: [one.threshold] * len(one.ids)}) for one in found]
 
 
 def _in_folders(
-    run: Path,
+    session: Session,
     many: list[Rows],
     models: Mapping[str, Mapping[str, Any]],
     answer: Callable[[Rows], list[_Answers]],
@@ -90,7 +118,7 @@ def _in_folders(
 
     `models` says for each folder whose answers it holds; `answer` gives one set of answers a folder, in order.
     """
-    task, split, root = many[0].task, many[0].split, run / "eval"
+    task, split, root = many[0].task, many[0].split, session.loaded.run.path / "eval"
     folders = {inside(root, name): model for name, model in models.items()}
     for folder in folders:
         (folder / "predictions").mkdir(parents=True, exist_ok=True)
@@ -98,20 +126,17 @@ def _in_folders(
     with progress(f"{task.name} {split}", sum(map(len, many))) as bar:
         for rows in many:
             bar.note(rows.language)
+            tuning = session.tuning.get((task.name, rows.language))
+            origins = {"rows": rows.origin(), **({"tuning": tuning.origin()} if tuning else {})}
             questions = {
-                inside(folder / "predictions", f"{rows.language}.parquet"): {**model, "rows": rows.origin()}
+                inside(folder / "predictions", f"{rows.language}.parquet"): {**model, **origins}
                 for folder, model in folders.items()
             }
             if all(read_question(file) == question for file, question in questions.items()):
                 log(f"evaluate: {task.name} {rows.language}: kept from an earlier command")
             else:
                 for (file, question), found in zip(questions.items(), answer(rows), strict=True):
-                    write_predictions(file, found.ids, found.gold, found.predictions, question)
+                    write_predictions(file, found.ids, found.gold, found.predictions, question, found.beside)
             bar.advance(len(rows))
-    return [Evaluation(folder, score_folder(folder, task, split, model)) for folder, model in folders.items()]
-
-
-def _ids(rows: Rows) -> list[str]:
-    if "id" in rows.table.column_names:
-        return [str(name) for name in rows.table["id"]]
-    return [str(row) for row in range(len(rows))]
+    alarms = session.loaded.alarms
+    return [Evaluation(folder, score_folder(folder, task, split, model, alarms)) for folder, model in folders.items()]

@@ -15,9 +15,13 @@ from adapterstilts.data.rows import Rows
 from adapterstilts.data.source import load_languages
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.answers import Evaluation, Session, answer_task
-from adapterstilts.evaluation.heads import SavedHead, head_for
+from adapterstilts.evaluation.asked import ask
+from adapterstilts.evaluation.conditions import read_conditions
+from adapterstilts.evaluation.heads import SavedHead, as_answered, can_answer, head_for
 from adapterstilts.evaluation.load import load_run
+from adapterstilts.evaluation.mining import with_tuning
 from adapterstilts.evaluation.retrieval import Layer, choose_layers
+from adapterstilts.evaluation.submission.write import must_suit_a_submission, write_submission
 from adapterstilts.formats import formats
 from adapterstilts.interrupt import listening
 from adapterstilts.mini.embedded import mirror_folder, usual_mirror
@@ -25,7 +29,7 @@ from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.atomic import write_json
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Base, Run, RunRecord, nothing_trained, read_run
-from adapterstilts.tasks import Split, Task, tasks
+from adapterstilts.tasks import Split, Task
 
 
 def evaluate(
@@ -40,9 +44,12 @@ def evaluate(
 ) -> list[Evaluation]:
     """Predict and score tasks in several languages with a finished run, into its `eval/` folder.
 
+    `task`: names of tasks or groups. Of a group, the tasks that no head of the run answers are left out, aloud.
     `languages`: None means all that have the split here. `head`: the task whose head answers; None means the
     task's own, or the one that it learns from. `layer`: of retrieval, the layer to read or "sweep"; None means
-    XTREME's. `settings`: `precision` (None: the run's own), `base` (another place of the run's own base) and
+    XTREME's. `settings`: `precision` (None: the run's own), `base` (another place of the run's own base),
+    `submission` (a folder for the predictions in XTREME's layout), `labels` (one for their gold),
+    `pairs` ("mixed": both texts of a pair in different languages), `noise` ("KIND:RATE" on what is read) and
     `resources.*`, dotted as `--set` takes them. Languages that an earlier, interrupted command has finished
     are kept. Scores are percentages; averages are plain means over languages, as in XTREME. Raises UserError
     for bad input, Interrupted after a signal.
@@ -66,7 +73,8 @@ def evaluate_base(
     So `compare` lays it beside trained runs. The other arguments are those of `evaluate`.
     """
     names = [task] if isinstance(task, str) else list(task)
-    for one in map(tasks.get, names):
+    asked = ask(names, languages, lambda one: not _has_head(one))
+    for one, _ in asked:
         if _has_head(one):
             raise UserError(
                 f"task {one.name} needs a trained head, and a base has none",
@@ -85,6 +93,7 @@ class _Prepared(NamedTuple):
     session: Session
     rows: Sequence[list[Rows]]
     heads: Mapping[str, SavedHead]
+    wanted: EvaluationSettings
 
 
 def _prepare(
@@ -97,21 +106,39 @@ def _prepare(
     settings: Mapping[str, Any],
 ) -> _Prepared:
     wanted = read_settings(EvaluationSettings, settings)
-    declared = [tasks.get(name) for name in ([task] if isinstance(task, str) else task)]
+    names = [task] if isinstance(task, str) else task
+    asked = ask(names, languages, lambda one: not _has_head(one) or can_answer(run, one, head))
+    declared = [one for one, _ in asked]
     must_suit(declared, head, layer)
+    conditions = read_conditions(wanted)
+    for one in declared:
+        conditions.must_suit(one)
+    if wanted.submission or wanted.labels:
+        must_suit_a_submission(declared, split, layer)
     heads = {one.name: head_for(run, one, head) for one in declared if _has_head(one)}
     runtime = choose_runtime(wanted.resources, wanted.precision or run.record.config["precision"])
     mirror = mirror_folder(wanted.resources.mirror or usual_mirror(wanted.base, run))
-    rows = [load_languages(one, languages, split, mirror) for one in declared]
+    rows, tuning = with_tuning(
+        [load_languages(as_answered(one, heads.get(one.name)), spoken, split, mirror) for one, spoken in asked], mirror
+    )
+    rows = [conditions.on(many) for many in rows]
+    tuning = {key: conditions.on([one])[0] for key, one in tuning.items()}
     loaded = load_run(run, runtime, wanted.base)
     layers = choose_layers(loaded.model.encoder, layer)
-    return _Prepared(Session(loaded, runtime, layers), rows, heads)
+    return _Prepared(Session(loaded, runtime, layers, conditions, tuning), rows, heads, wanted)
 
 
 def _score(prepared: _Prepared) -> list[Evaluation]:
-    session, many, heads = prepared
+    session, many, heads, wanted = prepared
+    found = []
     with locked(session.loaded.run.path), listening() as stop:
-        return [one for rows in many for one in answer_task(session, rows, heads.get(rows[0].task.name), stop)]
+        for rows in many:
+            found += answer_task(session, rows, heads.get(rows[0].task.name), stop)
+            if wanted.submission:
+                write_submission(wanted.submission, found[-1], rows)
+            if wanted.labels:
+                write_submission(wanted.labels, found[-1], rows, "gold")
+    return found
 
 
 def must_suit(declared: Sequence[Task], head: str | None, layer: Layer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -72,7 +72,7 @@ def head_for(run: Run, task: Task, wanted: str | None = None) -> SavedHead:
 
     Raises UserError where there is none, or where its outputs mean something else.
     """
-    name = wanted or next((name for name in (task.name, *task.learns_from) if name in run.heads), None)
+    name = wanted or _usual(run, task)
     if name is None:
         raise UserError(
             f"{run.path} has no head for task {task.name!r}",
@@ -80,8 +80,7 @@ def head_for(run: Run, task: Task, wanted: str | None = None) -> SavedHead:
             fix=f"train one: adapterstilts train-target --task {task.name} --from {run.path} --out DIR",
         )
     head = read_head(run, name)
-    same_labels = learnable(task).positional or sorted(head.record.labels) == sorted(task.labels)
-    if head.record.format != task.format or not same_labels:
+    if head.record.format != task.format or not _knows(head.record, task):
         raise UserError(
             f"the head of {run.path} for task {name} does not answer task {task.name}",
             where=f"head: {_about(head.record)}; task: {_about(task)}",
@@ -90,10 +89,40 @@ def head_for(run: Run, task: Task, wanted: str | None = None) -> SavedHead:
     return head
 
 
+def can_answer(run: Run, task: Task, wanted: str | None = None) -> bool:
+    """Return whether a run has a head for `task`, as `head_for` would choose it."""
+    name = wanted or _usual(run, task)
+    if name is None:
+        return False
+    record = read_head(run, name).record
+    return record.format == task.format and _knows(record, task)
+
+
+def _usual(run: Run, task: Task) -> str | None:
+    return next((name for name in (task.name, *task.learns_from) if name in run.heads), None)
+
+
 def meaning_of(head: SavedHead, task: Task) -> Meaning:
     """Return what the head's outputs mean in answers to `task`."""
     labels = task.labels if learnable(task).positional else head.record.labels
     return Meaning(labels, task.no_answer)
+
+
+def as_answered(task: Task, head: SavedHead | None) -> Task:
+    """Return the task without the labels that `head` does not know: they count as others, as the task declares."""
+    if head is None or set(task.labels) <= set(head.record.labels):
+        return task
+    return replace(task, labels=tuple(name for name in task.labels if name not in task.counted_as))
+
+
+def _knows(record: HeadRecord, task: Task) -> bool:
+    """Return whether a head's outputs are the task's labels, those aside that count as others for a head without."""
+    if learnable(task).positional:
+        return True
+    if task.open_labels:  # which they are is known once rows are read; gold and answers are compared by name
+        return record.task == task.name
+    fewer = [name for name in task.labels if name not in task.counted_as]
+    return sorted(record.labels) in (sorted(task.labels), sorted(fewer))
 
 
 def _about(what: HeadRecord | Task) -> str:

@@ -70,6 +70,9 @@ class Format(Protocol):
     order). `max_length` is the usual window in tokens. `encode` gets a batch of rows (columns of lists;
     labels are ids in the task's order) and gives columns of encoded examples: `input_ids`, `length` (the
     tokens that the example takes in a pass), `row`, `part` and what `collate` needs to make a batch.
+
+    A format may have more: `noisy`, the fields whose texts noise may touch without changing the gold, and
+    `labels_words`, where each word has a gold label of its own.
     """
 
     fields: tuple[str, ...]

@@ -21,6 +21,7 @@ class Classification:
     label_field = "label"
     max_length = 256
     positional = False
+    noisy = ("text_a", "text_b")
     version = 2
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

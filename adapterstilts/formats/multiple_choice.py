@@ -31,6 +31,7 @@ class MultipleChoice:
     label_field = "label"
     max_length = 256
     positional = True
+    noisy = ("context", "question")
     version = 1
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

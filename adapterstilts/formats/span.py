@@ -43,6 +43,7 @@ class Span:
     label_field = ""
     max_length = 384
     positional = True
+    noisy = ("question",)
     version = 1
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

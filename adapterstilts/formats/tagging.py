@@ -27,6 +27,8 @@ class Tagging:
     label_field = "tags"
     max_length = 256
     positional = False
+    noisy = ("tokens",)
+    labels_words = True
     version = 2
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

@@ -5,6 +5,7 @@ A task file is pure declaration: no code, no download. `docs/decisions/0003-task
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +15,8 @@ from adapterstilts.registry import Catalog
 
 Split = Literal["train", "dev", "test"]
 Role = Literal["intermediate", "target"]
+Skill = Literal["syntax", "semantics"]
+Difficulty = Literal[1, 2, 3]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,20 @@ class Task:
     is the share of the English train rows that serves as dev, where the data set has no dev rows of its
     own. `learns_from` names the tasks whose rows and head serve a target without train rows, the usual one
     first. `no_answer`: some questions have none. `version` grows when rows would be read differently.
+
+    `skill` and `difficulty` are for choosing tasks by. The skill is syntax where the gold is a word's part in its
+    sentence, else semantics. Difficulty 1: decided word by word or by likeness (tags, retrieval, sentiment of a
+    sentence); 2: by holding two sentences against each other; 3: by reading a passage, or by knowledge that is
+    not in the text.
+
+    Where the rows are not plain: `parts` names tasks whose rows are read one after the other as this one's,
+    `branch` the branch of a Hub repository whose main branch is a loading script, `reshape` what turns its rows into
+    one row an example (`data/reshaping/`), `licensed` how to get data that nobody may pass on, `files` a user's own
+    files by language and split, `train_language` the one whose rows are trained on.
+
+    Where the labels are not plain: `open_labels` says that they are the names that the rows bring, `numbered` names
+    the data's bare numbers from 0 on, where its authors say their order, and `counted_as` says as which other label
+    one counts where a head does not know it.
     """
 
     name: str
@@ -44,6 +61,8 @@ class Task:
     category: str
     licence: str
     source: str
+    skill: Skill = "semantics"
+    difficulty: Difficulty = 2
     labels: tuple[str, ...] = ()
     rows: Mapping[str, Mapping[Split, int]] = field(default_factory=dict)
     unlabelled: Literal["refuse", "drop"] = "refuse"
@@ -54,11 +73,25 @@ class Task:
     no_answer: bool = False
     notes: str = ""
     version: int = 1
+    parts: tuple[str, ...] = ()
+    branch: str = ""
+    reshape: str = ""
+    licensed: str = ""
+    files: Mapping[str, Mapping[Split, str]] = field(default_factory=dict)
+    train_language: str = "en"
+    open_labels: bool = False
+    numbered: tuple[str, ...] = ()
+    counted_as: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """All languages of the task, English first."""
         return tuple(sorted(self.configs, key=lambda language: (language != "en", language)))
+
+    @property
+    def commercial(self) -> bool:
+        """Whether the words of the licence leave commercial use open; no legal advice."""
+        return not re.search(r"\bNC\b|non-?commercial", self.licence)
 
     def config(self, language: str) -> str:
         """Return the Hub configuration of `language`; a UserError lists the languages there are."""
@@ -83,12 +116,11 @@ class Task:
 tasks: Catalog[Task] = Catalog("adapterstilts.tasks", "TASK", "task")
 
 
-def require(name: str, role: Role) -> Task:
-    """Return the task called `name` if it can play `role`; else a UserError names what can."""
-    task = tasks.get(name)
+def require(task: Task, role: Role) -> Task:
+    """Return the task if it can play `role`; else a UserError names what can."""
     if role not in task.roles:
         able = [other for other in tasks.names() if role in tasks.get(other).roles]
-        raise UserError(f"task {name} cannot be {_article(role)} {role} task", fix=nearest(name, able))
+        raise UserError(f"task {task.name} cannot be {_article(role)} {role} task", fix=nearest(task.name, able))
     return task
 
 

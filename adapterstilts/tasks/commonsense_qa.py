@@ -13,6 +13,7 @@ TASK = Task(
     labels=("A", "B", "C", "D", "E"),
     roles=("intermediate", "target"),
     category="commonsense",
+    difficulty=3,
     licence="MIT",
     source="Talmor et al. 2019, https://www.tau-nlp.org/commonsenseqa",
     rows={"en": {"train": 9741, "dev": 1221}},

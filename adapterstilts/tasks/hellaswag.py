@@ -13,6 +13,7 @@ TASK = Task(
     labels=("0", "1", "2", "3"),
     roles=("intermediate", "target"),
     category="commonsense",
+    difficulty=3,
     licence="MIT",
     source="Zellers et al. 2019, https://rowanzellers.com/hellaswag/",
     rows={"en": {"train": 39905, "dev": 10042}},

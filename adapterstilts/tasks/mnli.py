@@ -13,6 +13,7 @@ TASK = Task(
     labels=("entailment", "neutral", "contradiction"),
     roles=("intermediate", "target"),
     category="inference",
+    difficulty=2,
     licence="mixed open terms (OANC, CC BY 3.0, CC BY-SA 3.0, public domain)",
     source="Williams et al. 2018, https://cims.nyu.edu/~sbowman/multinli/",
     rows={"en": {"train": 392702, "dev": 9815, "test": 9832}},

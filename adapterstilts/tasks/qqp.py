@@ -13,6 +13,7 @@ TASK = Task(
     labels=("not_duplicate", "duplicate"),
     roles=("intermediate", "target"),
     category="paraphrase",
+    difficulty=2,
     licence="Quora terms (non-commercial)",
     source="Quora Question Pairs, through GLUE (Wang et al. 2019)",
     rows={"en": {"train": 363846, "dev": 40430}},

@@ -13,6 +13,7 @@ TASK = Task(
     labels=("entailment", "neutral", "contradiction"),
     roles=("intermediate", "target"),
     category="inference",
+    difficulty=2,
     licence="CC BY-SA 4.0",
     source="Bowman et al. 2015, https://nlp.stanford.edu/projects/snli/",
     rows={"en": {"train": 550152, "dev": 10000, "test": 10000}},

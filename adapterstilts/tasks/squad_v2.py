@@ -18,6 +18,7 @@ TASK = Task(
     },
     roles=("intermediate", "target"),
     category="QA",
+    difficulty=3,
     licence="CC BY-SA 4.0",
     source="Rajpurkar et al. 2018",
     rows={"en": {"train": 130319, "dev": 11873}},

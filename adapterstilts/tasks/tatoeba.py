@@ -21,6 +21,7 @@ TASK = Task(
     columns={"query": "target_sentence", "document": "source_sentence"},
     roles=("target",),
     category="retrieval",
+    difficulty=1,
     licence="CC BY 2.0 FR",
     source="Artetxe and Schwenk 2019, from https://tatoeba.org; XTREME (Hu et al. 2020)",
     rows={language: {"test": _FEWER.get(language, 1000)} for language in _NAMES},

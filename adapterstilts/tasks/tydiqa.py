@@ -23,6 +23,7 @@ TASK = Task(
     },
     roles=("target",),
     category="QA",
+    difficulty=3,
     licence="Apache-2.0",
     source="Clark et al. 2020; XTREME (Hu et al. 2020)",
     rows={

@@ -18,6 +18,7 @@ TASK = Task(
     columns={"id": "id", "text": "text"},
     roles=("intermediate",),
     category="masked LM",
+    difficulty=1,
     licence="CC BY-SA 3.0 and GFDL",
     source="Wikimedia dumps of 2023-11-01, https://huggingface.co/datasets/wikimedia/wikipedia",
     held_out=0.02,

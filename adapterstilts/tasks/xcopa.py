@@ -22,13 +22,14 @@ TASK = Task(
     labels=("0", "1"),
     roles=("target",),
     category="commonsense",
+    difficulty=3,
     licence="CC BY 4.0",
     source="Ponti et al. 2020; XTREME-R (Ruder et al. 2021)",
     rows={language: {"dev": 100, "test": 500} for language in _LANGUAGES},
     wording={"question": {"cause": "What was the reason for this?", "effect": "What came of this?"}},
-    learns_from=("commonsense_qa", "cosmos_qa", "hellaswag"),
+    learns_from=("social_iqa", "commonsense_qa", "cosmos_qa", "hellaswag", "winogrande"),
     notes=(
-        "XTREME-R trains on Social IQa and then on COPA, neither of which is a task here yet, so these scores are not "
+        "XTREME-R trains on Social IQa, as here, and then on COPA, which is no task here, so these scores are not "
         "XTREME-R's. The question is asked in English in all languages."
     ),
 )

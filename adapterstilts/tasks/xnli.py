@@ -15,6 +15,7 @@ TASK = Task(
     labels=("entailment", "neutral", "contradiction"),
     roles=("target",),
     category="inference",
+    difficulty=2,
     licence="CC BY-NC 4.0 (non-commercial)",
     source="Conneau et al. 2018; XTREME (Hu et al. 2020)",
     rows={language: {"train": 392702, "dev": 2490, "test": 5010} for language in _LANGUAGES},

@@ -13,6 +13,7 @@ from adapterstilts.base import load_lm_head
 from adapterstilts.config.identity import derive_seed, fingerprint
 from adapterstilts.config.schema import Phase
 from adapterstilts.console import log
+from adapterstilts.data.own import find_task
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import learnable
 from adapterstilts.interrupt import listening
@@ -93,7 +94,7 @@ def continue_mlm(
     one, frozen except by the method full. The record's `held_out` tells by language how well hidden tokens of
     held-out text were guessed before and after.
     """
-    if tasks.get(task).format != "masked_lm":
+    if find_task(task).format != "masked_lm":
         known = [name for name in tasks.names() if tasks.get(name).format == "masked_lm"]
         raise UserError(f"task {task} is no text for masked language modelling", fix=nearest(task, known))
     if text is not None:

@@ -14,6 +14,7 @@ from adapterstilts.config.resolve import differences, resolve
 from adapterstilts.config.schema import MethodSettings, Phase, RunConfig
 from adapterstilts.console import log_once
 from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
+from adapterstilts.data.own import find_tasks
 from adapterstilts.data.rows import Rows
 from adapterstilts.data.source import load_languages, load_rows
 from adapterstilts.data.text_files import text_rows
@@ -25,6 +26,7 @@ from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import Split, Task, require, tasks
+from adapterstilts.tasks._groups import expand, must_be_tasks
 from adapterstilts.train.start import Start, find_start, must_fit
 
 
@@ -73,13 +75,19 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
     What is quick to find out comes first, what is downloaded last. `revisions` pins the Hub commit of rows
     by `task-split`. Raises UserError for anything that cannot be.
     """
-    declared = [_learned(require(name, "target" if phase == "target" else "intermediate")) for name in names]
+    if phase == "target":
+        must_be_tasks(names)
+    asked = find_tasks(expand(names))
+    declared = [_learned(require(task, "target" if phase == "target" else "intermediate")) for task in asked]
+    names = [task.name for task in asked]
     if len(set(names)) < len(names):
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
     start = find_start(given.method, str(given.start) if given.start else None, given.on_top)
     config, runtime = _settle(phase, names, start, given)
-    heads = [reusable_head(start.run, config.reuse_head, task) for task in declared]
+    for task in declared:
+        reusable_head(start.run, config.reuse_head, task)
     rows = {label: pair for task in declared for label, pair in _load(task, config, revisions).items()}
+    heads = [reusable_head(start.run, config.reuse_head, train.task) for train, _ in rows.values()]
     base = start.find_base(given.base)
     tokenizer, room = load_tokenizer(base), positions(base)
     train, dev = (
@@ -95,6 +103,8 @@ def _learned(task: Task) -> Task:
     learnable(task)
     if "train" in task.splits:
         return task
+    if not task.learns_from:
+        raise UserError(f"task {task.name} has no train rows", fix="add a train file, or `learns_from: [TASK]`")
     other = tasks.get(task.learns_from[0])
     log_once(f"{task.name} has no train rows; it learns from {other.name}, whose head answers it")
     return other
@@ -110,7 +120,8 @@ def reusable_head(run: Run | None, name: str | None, task: Task) -> SavedHead | 
     if run is None:
         raise UserError("--reuse-head needs a run to take the head from", fix="add --from RUN")
     head = read_head(run, name)
-    if head.record.format != task.format or (not learnable(task).positional and head.record.labels != [*task.labels]):
+    free = learnable(task).positional or (task.open_labels and not task.labels)  # open ones are known with the rows
+    if head.record.format != task.format or (not free and head.record.labels != [*task.labels]):
         raise UserError(
             f"the head for {name} cannot start one for {task.name}: its outputs mean something else",
             where=f"{name}: {head.record.format} {', '.join(head.record.labels)}; "
@@ -162,7 +173,7 @@ def _sources(
         _text_must_suit(task, config)
         return {f"{task.name}.{one}": text_rows(task, one, files) for one, files in config.data.text.items()}
     if not getattr(formats.get(task.format), "multilingual", False):
-        return {task.name: _load_language(task, "en", task.name, config, revisions)}
+        return {task.name: _load_language(task, task.train_language, task.name, config, revisions)}
     languages = config.data.languages
     there = [one.language for one in load_languages(task, languages, "train", mirror_folder(config.resources.mirror))]
     labels = {language: f"{task.name}.{language}" for language in there}

@@ -87,6 +87,19 @@ def test_what_is_there_stays_and_the_folder_to_remove_is_named(tables, imported)
     assert len(next(load_rows(CCG, "en", "train", None).each())["tokens"]) == 1
 
 
+def test_a_mirror_without_it_leaves_the_import_in_use_and_one_with_it_does_not(tables, imported, tmp_path):
+    import_data("ccg", tables)
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    assert len(load_rows(CCG, "en", "train", str(mirror))) == 1
+    shutil.copytree(imported / CCG.repo, mirror / CCG.repo)
+    shutil.rmtree(imported)
+    assert len(load_rows(CCG, "en", "train", str(mirror))) == 1
+    shutil.rmtree(mirror / CCG.repo)
+    with pytest.raises(UserError, match="may not be passed on"):
+        load_rows(CCG, "en", "train", str(mirror))
+
+
 def test_the_command_prints_the_folder(tables, imported, capfd):
     assert run(["tasks", "import", "ccg", "--from", str(tables)]) == 0
     assert capfd.readouterr().out == f"{imported / CCG.repo}\n"

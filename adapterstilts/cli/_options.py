@@ -40,7 +40,7 @@ _SHORTHANDS = {
     "reuse_head": "reuse_head",
 }
 
-_tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task or group; may be repeated.")
+_tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task or group, repeatable.")
 _training = (
     click.option("--method", default="lora", show_default=True, metavar="NAME", help="How to train: lora, full, ..."),
     click.option("--base", metavar="ID|DIR|mini", help="Pretrained encoder.  [default: XLM-R Large, or --from's]"),

@@ -71,11 +71,9 @@ def _joined(task: Task, language: str, split: Split, mirror: str | None, revisio
 
 
 def _from_folder(task: Task, language: str, split: Split, mirror: str | None) -> tuple[Any, str]:
-    """Read rows from a mirror, or of licensed data from where `tasks import` has put the user's own copy."""
-    repository = _in_mirror(task, mirror) if mirror else None
-    if task.licensed and repository is None:
-        repository = _imported(task)
-    assert repository is not None
+    """Read rows from a mirror; licensed data that it lacks from where `tasks import` has put the user's own copy."""
+    in_mirror = mirror and (Path(mirror) / task.repo).is_dir()
+    repository = _imported(task) if task.licensed and not in_mirror else _in_mirror(task, mirror or "")
     config, hub_split = task.config(language), task.split(split)
     revision = _mirror_revision(repository, config)
     # The library's own cache takes two folders with the same repository name for one and the same, and

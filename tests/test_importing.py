@@ -96,7 +96,7 @@ def test_a_mirror_without_it_leaves_the_import_in_use_and_one_with_it_does_not(t
     shutil.rmtree(imported)
     assert len(load_rows(CCG, "en", "train", str(mirror))) == 1
     shutil.rmtree(mirror / CCG.repo)
-    with pytest.raises(UserError, match="may not be passed on"):
+    with pytest.raises(UserError, match="reads a copy of your own"):
         load_rows(CCG, "en", "train", str(mirror))
 
 

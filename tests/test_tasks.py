@@ -21,6 +21,7 @@ COVERAGE = {  # languages of XTREME (evaluate.py), which its averages are over; 
     "mlqa": "ar de en es hi vi zh",
     "bucc": "de fr ru zh",
     "xcopa": "et ht id it qu sw ta th tr vi zh",
+    "lareqa": "ar de el en es hi ru th tr vi zh",
     "tatoeba": "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur "
     "vi zh",
 }
@@ -31,6 +32,7 @@ RIGHT_AND_WRONG = {  # gold, and predictions that must score 0 to below 100, by 
     "mining": ([["t1"], ["t2"]], [["t2"], ["t1"]]),
     "span": ([["a dog"], ["a cat"]], ["cat", "dog"]),
     "retrieval": (["0", "1"], ["1", "0"]),
+    "answer_retrieval": ([["en_1", "de_1"]], [["en_2", "de_1"]]),
     "preference": (["chosen", "chosen"], ["chosen", "rejected"]),
     "masked_lm": ([[4.0, 4.0, 0.1]], [[4.0, 1.0, 9.0]]),  # a prediction holds what is right, too
 }

@@ -91,7 +91,7 @@ def init(format: str, out: str) -> None:
 @click.argument("name")
 @click.option("--from", "source", required=True, metavar="DIR", help="The folder of your own copy.")
 def import_(name: str, source: str) -> None:
-    """Bring your own copy of licensed data to where a task's rows are read.
+    """Bring your own copy of data that the Hub does not have to where a task's rows are read.
 
     \b
     Example:

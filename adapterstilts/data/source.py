@@ -98,7 +98,7 @@ def _imported(task: Task) -> Path:
     repository = imported_root() / task.repo
     if not repository.is_dir():
         raise UserError(
-            f"task {task.name} reads data that may not be passed on, and it is not here",
+            f"task {task.name} reads a copy of your own, and it is not here",
             where=task.licensed,
             fix=f"run: adapterstilts tasks import {task.name} --from DIR",
         )

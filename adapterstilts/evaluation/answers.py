@@ -17,11 +17,13 @@ from adapterstilts.evaluation.heads import SavedHead, meaning_of
 from adapterstilts.evaluation.load import Loaded
 from adapterstilts.evaluation.neighbours import Vectors
 from adapterstilts.evaluation.predict import gold_values, predict
+from adapterstilts.evaluation.ranking import Pool, Ranking
 from adapterstilts.formats import Prediction
 from adapterstilts.interrupt import StopRequest
 from adapterstilts.model import Runtime
 from adapterstilts.store.atomic import remove_leftovers
 from adapterstilts.store.places import inside
+from adapterstilts.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Session:
     """What all tasks of one command share: the model, where it runs, retrieval's layers, the conditions.
 
     `tuning`: of mining, by task and language, the rows that choose the threshold, where the scored ones do not.
+    `pools`: of answer retrieval, by task, the candidates of all languages.
     """
 
     loaded: Loaded
@@ -44,6 +47,7 @@ class Session:
     layers: Sequence[int]
     conditions: Conditions
     tuning: Mapping[tuple[str, str], Rows] = field(default_factory=dict)
+    pools: Mapping[str, Pool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop
     Languages that an earlier, interrupted command has finished are kept. Raises Interrupted after a signal.
     """
     task, run = many[0].task, session.loaded.run
-    model = {
+    model: dict[str, Any] = {
         "run": run.record.fingerprint,
         "precision": session.runtime.precision,
         "windows": run.record.config["data"]["max_length"],
@@ -71,9 +75,10 @@ def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop
     }
     name = f"{task.name}-{many[0].split}{session.conditions.suffix}"
     if head is None:
+        if task.name in session.pools:
+            model["pool"] = session.pools[task.name].record()
         models = {f"{name}-layer{layer}": {**model, "layer": layer} for layer in session.layers}
-        search = _mined if task.format == "mining" else _found
-        return _in_folders(session, many, models, lambda rows: search(session, rows, stop))
+        return _in_folders(session, many, models, _search(session, task, stop))
     session.loaded.add_head(head)
     models = {name: {**model, "head": head.name}}
     return _in_folders(session, many, models, lambda rows: [_answered(session, rows, head, stop)])
@@ -84,6 +89,26 @@ def _answered(session: Session, rows: Rows, head: SavedHead, stop: StopRequest) 
     found = predict(session.loaded.model, encoded, head.name, meaning, session.runtime, stop)
     beside = {PARTNER: list(rows.table[PARTNER])} if PARTNER in rows.table.column_names else {}
     return _Answers(rows.ids(), gold_values(encoded), found, beside)
+
+
+def _search(session: Session, task: Task, stop: StopRequest) -> Callable[[Rows], list[_Answers]]:
+    """Return what answers a task without a head, language by language: one set of answers a layer."""
+    if task.name in session.pools:
+        pool, device = session.pools[task.name], session.runtime.device
+        ranking = Ranking(pool, _embedder(session, stop), session.layers, device, stop)
+        return lambda rows: [_Answers(*ranked) for ranked in ranking.answer(rows)]
+    search = _mined if task.format == "mining" else _found
+    return lambda rows: search(session, rows, stop)
+
+
+def _embedder(session: Session, stop: StopRequest) -> Callable[[Rows, Sequence[int]], dict[int, Vectors]]:
+    """Return what turns rows into vectors, by layer."""
+
+    def embed(some: Rows, layers: Sequence[int]) -> dict[int, Vectors]:
+        encoded = session.loaded.encode(some)
+        return retrieval.embed(session.loaded.model.encoder, encoded, layers, session.runtime, stop)
+
+    return embed
 
 
 def _found(session: Session, rows: Rows, stop: StopRequest) -> list[_Answers]:
@@ -97,12 +122,7 @@ def _mined(session: Session, rows: Rows, stop: StopRequest) -> list[_Answers]:
     """Mine in every layer, with a threshold chosen in the same layer."""
     tuning = session.tuning.get((rows.task.name, rows.language))
     pool = mining.read_pool(rows)
-
-    def embed(some: Rows, layers: Sequence[int]) -> dict[int, Vectors]:
-        encoded = session.loaded.encode(some)
-        return retrieval.embed(session.loaded.model.encoder, encoded, layers, session.runtime, stop)
-
-    encoder = mining.Encoder(embed, session.loaded.model.width, session.runtime.device)
+    encoder = mining.Encoder(_embedder(session, stop), session.loaded.model.width, session.runtime.device)
     choosing = mining.read_pool(tuning) if tuning else pool
     found = mining.mine_layers(pool, choosing, session.layers, encoder, stop)
     return [_Answers(one.ids, one.gold, one.predictions, {THRESHOLD: [one.threshold] * len(one.ids)}) for one in found]

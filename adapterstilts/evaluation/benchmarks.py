@@ -2,7 +2,8 @@
 
 A task's number is the plain mean over its languages, English included; of question answering the mean of exact match
 and F1. A group's number is the mean of its tasks, and the overall one of all tasks; neither stands where a task is
-missing. XTREME-R has no overall number: its LAReQA is named in the official program, but scored by nothing.
+missing. XTREME-R has no overall number: evaluate.py names LAReQA but scores nothing of it; another
+program prints its number.
 """
 
 from __future__ import annotations

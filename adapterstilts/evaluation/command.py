@@ -20,6 +20,7 @@ from adapterstilts.evaluation.conditions import read_conditions
 from adapterstilts.evaluation.heads import SavedHead, as_answered, can_answer, head_for
 from adapterstilts.evaluation.load import load_run
 from adapterstilts.evaluation.mining import with_tuning
+from adapterstilts.evaluation.ranking import with_pools
 from adapterstilts.evaluation.retrieval import Layer, choose_layers
 from adapterstilts.evaluation.submission.write import must_suit_a_submission, write_submission
 from adapterstilts.formats import formats
@@ -121,11 +122,12 @@ def _prepare(
     rows, tuning = with_tuning(
         [load_languages(as_answered(one, heads.get(one.name)), spoken, split, mirror) for one, spoken in asked], mirror
     )
+    pools = with_pools(rows, mirror)
     rows = [conditions.on(many) for many in rows]
     tuning = {key: conditions.on([one])[0] for key, one in tuning.items()}
     loaded = load_run(run, runtime, wanted.base)
     layers = choose_layers(loaded.model.encoder, layer)
-    return _Prepared(Session(loaded, runtime, layers, conditions, tuning), rows, heads, wanted)
+    return _Prepared(Session(loaded, runtime, layers, conditions, tuning, pools), rows, heads, wanted)
 
 
 def _score(prepared: _Prepared) -> list[Evaluation]:

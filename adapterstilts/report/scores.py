@@ -51,6 +51,9 @@ def _notes(evaluation: Evaluation) -> list[str]:
     metrics = evaluation.metrics
     missing, head = metrics["missing_languages"], metrics.get("head", metrics["task"])
     notes = [f"not scored, so this is not the task's full average: {' '.join(missing)}"] if missing else []
+    absent = [one for one in sorted({*missing, *metrics["languages"]}) if one not in metrics.get("pool", {one})]
+    if absent:
+        notes.append(f"ranked in a pool without {' '.join(absent)}, which is easier than that of all languages")
     if head != metrics["task"]:
         notes.append(f"answered by the head for {head}")
     if metrics["select_on"] == "xtreme":

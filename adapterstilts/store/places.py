@@ -22,7 +22,7 @@ def cache_root() -> Path:
 
 
 def imported_root() -> Path:
-    """Return where the user's own copies of licensed data lie: ADAPTERSTILTS_DATA, else ~/.local/share/adapterstilts."""
+    """Return where imported data lies, the user's own copies: ADAPTERSTILTS_DATA, else ~/.local/share/adapterstilts."""
     return Path(os.environ.get("ADAPTERSTILTS_DATA") or Path.home() / ".local" / "share" / "adapterstilts")
 
 

@@ -42,7 +42,7 @@ class Task:
 
     Where the rows are not plain: `parts` names tasks whose rows are read one after the other as this one's,
     `branch` the branch of a Hub repository whose main branch is a loading script, `reshape` what turns its rows into
-    one row an example (`data/reshaping/`), `licensed` how to get data that nobody may pass on, `files` a user's own
+    one row an example (`data/reshaping/`), `licensed` how to get data that the Hub does not have, `files` a user's own
     files by language and split, `train_language` the one whose rows are trained on.
 
     Where the labels are not plain: `open_labels` says that they are the names that the rows bring, `numbered` names

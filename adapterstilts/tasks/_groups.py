@@ -25,8 +25,8 @@ GROUPS: Mapping[str, Group] = {
         {"xquad": ("ro",)},
     ),
     "xtreme-r": Group(
-        "eight of the ten tasks of XTREME-R (Ruder et al. 2021): not LAReQA and Mewsli-X; two are two tasks here",
-        ("xnli", "xcopa", "udpos_xr", "panx", "panx_xr", "xquad", "mlqa", "tydiqa", "tatoeba", "tatoeba_xr"),
+        "nine of the ten tasks of XTREME-R (Ruder et al. 2021): not Mewsli-X; two are two tasks here",
+        ("xnli", "xcopa", "udpos_xr", "panx", "panx_xr", "xquad", "mlqa", "tydiqa", "tatoeba", "tatoeba_xr", "lareqa"),
     ),
     "african": Group(
         "African languages: names, parts of speech, inference, questions, sentiment",

@@ -1,4 +1,4 @@
-"""A person's own copy of licensed data, brought into the Hub's layout: one file a task.
+"""A person's own copy of data that the Hub does not have, brought into its layout: one file a task.
 
 Each takes the folder that the person has and an empty one to fill: `<configuration>/<split>-00000-of-00001.parquet`
 and a README.md whose head lists the configurations, so that the Hub's own loader reads it.

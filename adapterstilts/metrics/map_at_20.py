@@ -1,0 +1,34 @@
+"""Mean average precision of the twenty best answers: LAReQA as XTREME-R scores it.
+
+A question's average precision is the mean, over its right answers, of the precision at each one's place among the
+twenty; one that is not there counts 0. Where there are more than twenty right answers, twenty are enough: the mean is
+over the smaller number (google-research/xtreme, third_party/utils_lareqa.py, `mean_avg_prec_at_k` with k 20, which does
+not count an answer that comes twice a second time either). LAReQA's own paper ranks the whole pool instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapterstilts.metrics import Metric, Scores
+
+RANKED = 20
+
+
+def _score(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Scores:
+    pairs = zip(gold, prediction, strict=True)
+    total = sum(average_precision(right, ranked) for right, ranked in pairs)
+    return {"map@20": 100.0 * total / len(gold)}
+
+
+def average_precision(right: Sequence[str], ranked: Sequence[str], count: int = RANKED) -> float:
+    """Return the average precision (0 to 1) of the first `count` of `ranked`, best first; 0 where nothing is right."""
+    wanted, found, total = set(right), 0, 0.0
+    for place, name in enumerate(ranked[:count], start=1):
+        if name in wanted and name not in ranked[: place - 1]:
+            found += 1
+            total += found / place
+    return total / min(len(wanted), count) if wanted else 0.0
+
+
+METRIC = Metric(main="map@20", version=1, score=_score, lists=frozenset({"gold", "prediction"}))

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from adapterstilts.mini._catalog import MAKERS
 from adapterstilts.mini._columns import hub_table
-from adapterstilts.mini._makers import MAKERS, TOGETHER, Source
+from adapterstilts.mini._makers import TOGETHER, Source
 from adapterstilts.mini.languages import languages
 from adapterstilts.mini.rows import write_rows
 from adapterstilts.mini.said import joined

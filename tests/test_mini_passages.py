@@ -15,19 +15,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapterstilts.data.source import load_rows
+from adapterstilts.mini._catalog import MAKERS, kinds
 from adapterstilts.mini._columns import hub_table
-from adapterstilts.mini._makers import KINDS, MAKERS, Source, split_of
+from adapterstilts.mini._makers import Source, split_of
 from adapterstilts.mini.languages import languages
 from adapterstilts.mini.rows import write_rows
-from adapterstilts.mini.said import Definition, Phrase, Property, Question, Statement, joined, text, tokens
+from adapterstilts.mini.said import Phrase, Property, Question, Statement, joined, text
 from adapterstilts.mini.texts import texts_of
 from adapterstilts.mini.world import ACTIONS, AGENTS, GROUPS, OBJECTS, PLACES, QUALITIES, THINGS, TIMES, TRADES, Fact
 from adapterstilts.tasks import tasks
 
 SIZE = 96
-INFERENCE = ("snli", "mnli", "xnli")
-SPANS = ("squad_v1", "squad_v2", "xquad", "tydiqa")
-CHOICES = ("hellaswag", "cosmos_qa", "commonsense_qa", "xcopa")
+INFERENCE = ("snli", "mnli", "xnli", "anli", "afrixnli")
+SPANS = ("squad_v1", "squad_v2", "xquad", "tydiqa", "mlqa")
+PREFERENCES = ("hh_rlhf", "oasst1", "helpsteer3")
+CHOICES = ("hellaswag", "cosmos_qa", "commonsense_qa", "xcopa", "social_iqa")
 SPOKEN = [(name, language) for name in MAKERS for language in languages.names() if language in tasks.get(name).configs]
 DETAILS = ("agent_quality", "thing_quality", "recipient", "place", "time")
 
@@ -42,8 +44,7 @@ def drawn(name, split="train", count=400):
     """Draw rows of a task, labels in turn; none are told apart from what `write_rows` draws."""
     source = Source(random.Random(f"{name} {split}"), split)
     task = tasks.get(name)
-    kinds = len(task.labels) or KINDS[task.format] + task.no_answer
-    return [MAKERS[name](source, number % kinds) for number in range(count)]
+    return [MAKERS[name](source, number % kinds(task)) for number in range(count)]
 
 
 def columns(mirror, name, language, split):
@@ -74,9 +75,24 @@ def shared(said, others):
 # which facts are told where
 
 
+TOLD_SECOND = (
+    "pawsx",
+    "paws",
+    "qqp",
+    *SPANS,
+    "afriqa",
+    "cosmos_qa",
+    "social_iqa",
+    "qnli",
+    "boolq",
+    "bucc",
+    "bucc_mteb",
+)
+
+
 def told_as_true(name, row):
     """Return the facts of a row's context or sentences, and of what is right about it."""
-    told = [*row.texts[0], *(row.texts[1] if name in ("pawsx", "qqp", *SPANS, "cosmos_qa") else ())]
+    told = [*row.texts[0], *(row.texts[1] if name in TOLD_SECOND or name in PREFERENCES else ())]
     if name in ("hellaswag", "xcopa"):
         told += row.texts[1 + row.label]
     return [one.fact for one in told if isinstance(one, Statement | Question)]
@@ -100,15 +116,26 @@ def test_splits_share_out_who_does_it_to_what():
         assert split_of(Fact(agent, "lose", thing, **details)) == split
 
 
+ENGLISH_BESIDE = ("tatoeba", "bucc", "bucc_mteb", "afriqa")
+
+
+def told_in_english(written, name, language, split):
+    """Return what rows say is true in English, some of it with other things."""
+    if name == "afriqa" and split == "dev":
+        return []
+    fields = ["context", "text_a", "query", "tokens", "prompt", *(["text_b"] if name in ("boolq", "qnli") else [])]
+    rows = read(written, name, language, split)
+    sentences = [row["text"] for row in rows if row.get("side") == "target"]
+    return sentences + [row[field] for row in rows for field in fields if field in row]
+
+
 def test_no_sentence_of_a_dev_or_test_context_is_in_any_training_text(written):
     trained = {words(sentence) for told in texts_of(written) for sentence in sentences(told)}
     contexts = []
     for name, language in SPOKEN:
-        if language == "en" or name == "tatoeba":
-            fields = [tasks.get(name).columns.get(field) for field in ("context", "text_a", "query", "tokens")]
+        if language == "en" or name in ENGLISH_BESIDE:
             for split in set(tasks.get(name).splits) - {"train"}:
-                there = columns(written, name, language, split)
-                contexts += [told for field in fields if field for told in there[field]]
+                contexts += told_in_english(written, name, language, split)
     contexts = [told if isinstance(told, str) else " ".join(told) for told in contexts]
     told = {words(one) for context in contexts for one in sentences(context) if one[-1] == "." and " is " not in one}
     assert len(told) > 10 * SIZE / 4
@@ -224,7 +251,7 @@ def is_right(name, row, choice):
     context = [one.fact for one in row.texts[0]]
     if name == "hellaswag":
         return any(relation(fact, choice.fact) == 0 for fact in context)
-    if name == "cosmos_qa":
+    if name in ("cosmos_qa", "social_iqa"):
         [question] = row.texts[1]
         return choice.role == question.asked and excluding(choice.fact, question.fact) == set() and (
             choice.fact in context and follows(question.fact, choice.fact)
@@ -316,6 +343,15 @@ def test_an_answer_stands_where_it_is_said_to_stand_in_every_language(name, lang
     assert set(asked) == {"agent", "thing", "place", "time"}
 
 
+@pytest.mark.parametrize(("language", "asking"), [("sw", "nani|nini|wapi|lini"), ("yo", "(ta|kí|níbo|nígbà wo) ni")])
+def test_afriqa_asks_in_its_language_of_an_english_passage(written, language, asking):
+    for row in read(written, "afriqa", language, "test"):
+        assert re.search(asking, row["question"].lower())
+        assert len(re.findall(r"\b[Tt]he ", row["context"])) >= 3
+        [answer], [start] = row["answer_texts"], row["answer_starts"]
+        assert row["context"][start : start + len(answer)] == answer
+
+
 @pytest.mark.parametrize("split", ["train", "dev"])
 def test_some_questions_have_no_answer_in_squad_2_alone(written, split):
     without = [not answers["text"] for answers in columns(written, "squad_v2", "en", split)["answers"]]
@@ -335,49 +371,7 @@ def test_languages_of_one_file_are_told_apart_by_their_ids(written):
     assert not set(contexts["en"]) & set(contexts["sw"])
 
 
-# sentences
-
-
-@pytest.mark.parametrize("language", languages.names())
-def test_tags_are_the_tasks_and_tokens_join_to_the_sentence(language):
-    rows = drawn("udpos", "test", 300)
-    there = hub_table(tasks.get("udpos"), language, rows).to_pydict()
-    used = set()
-    for row, forms, tags in zip(rows, there["tokens"], there["pos_tags"], strict=True):
-        [(said,)] = row.texts
-        names = [tasks.get("udpos").labels[tag] for tag in tags]
-        assert names == [token.upos for token in tokens(said, language)]
-        assert not any(re.search(r"\s", form) or not form for form in forms)
-        assert [name == "PUNCT" for name in names] == [not re.search(r"\w", form) for form in forms]
-        apart = re.sub(r" (?=[.,?।。，？])|(?<=¿) ", "", " ".join(forms))
-        whole = (apart if language != "zh" else "".join(forms)).lstrip("¿")
-        assert whole[1:] == text(said, language).lstrip("¿")[1:]
-        used |= set(names)
-    assert used >= {"NOUN", "VERB", "PUNCT", "NUM", "PROPN", "ADJ"}
-    kinds = Counter(type(row.texts[0][0]) for row in rows)
-    assert set(kinds) == {Statement, Question, Definition, Property}
-
-
-WORDS = {  # what "library" and "potato" are called
-    "de": ("bibliothek", "kartoffel"), "es": ("biblioteca", "patata|papa"), "hi": ("पुस्तकालय", "आलू"),
-    "ru": ("библиотек", "картоф"), "sw": ("maktaba", "(ki|vi)azi"), "tr": ("kütüphane", "patates"),
-    "zh": ("图书馆", "土豆"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("language", WORDS)
-def test_translations_stand_side_by_side_with_the_hubs_newline(written, language):
-    there = columns(written, "tatoeba", language, "test")
-    assert there["target_sentence"] == columns(written, "tatoeba", "de", "test")["target_sentence"]
-    assert all(re.fullmatch(".*[.?]\n", told) for told in there["target_sentence"])
-    assert all(re.fullmatch(".*[.?।。？]\n", told) for told in there["source_sentence"])
-    assert len(set(there["source_sentence"])) == len(there["source_sentence"])
-    more = hub_table(tasks.get("tatoeba"), language, drawn("tatoeba", "test", 600)).to_pydict()
-    pairs = list(zip(more["target_sentence"], more["source_sentence"], strict=True))
-    for english, word in zip(("library", "potato"), WORDS[language], strict=True):
-        named = [bool(re.search(rf"\b{english}", target)) for target, _ in pairs]
-        assert sum(named) > 5
-        assert [bool(re.search(word, source.lower())) for _, source in pairs] == named
+# texts
 
 
 def test_texts_inside_other_columns_are_found_for_the_vocabulary(written):

@@ -22,7 +22,11 @@ from adapterstilts.mini.tokenizer import write_tokenizer
 from adapterstilts.tasks import Split, Task, tasks
 
 SPEAKING = ("en", "de", "es", "sw", "tr")  # at least two of each multilingual task, in letters that the base reads
-ABSENT = ("qqp", "wikipedia", "xnli")  # from the real mirror; every other task must be there
+UNSPOKEN = ("panx_xr", "tatoeba_xr")  # of the embedded world, which speaks none of their languages
+THERE = (  # in the real mirror
+    *("commonsense_qa", "cosmos_qa", "hellaswag", "mnli", "pawsx", "snli", "squad_v1", "squad_v2"),
+    *("tatoeba", "tydiqa", "udpos", "xcopa", "xquad"),
+)
 SOME = 48  # rows of each real file: `evaluate` reads a split from end to end
 
 
@@ -118,7 +122,9 @@ def left_by(given: Command, mirror: Path, fallback: Path, out: Path) -> Left:
     return Left(
         head={file.stem: read(file) for file in out.glob("heads/*.json")},
         run=shape(read(out / "run.json")),
-        metrics=shape(read(metrics)),
+        metrics=shape(
+            {name: value for name, value in read(metrics).items() if name != "alarms"}
+        ),  # these tell of scores
         columns={file.stem: columns(file) for file in metrics.parent.glob("predictions/*.parquet")},
     )
 
@@ -144,7 +150,7 @@ def columns(file: Path) -> dict[str, str]:
     return {field.name: str(field.type) for field in table.schema}
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", [name for name in tasks.names() if name not in UNSPOKEN])
 def test_the_same_command_leaves_the_same_from_either_mirror(name, mirrors, tiny, tmp_path):
     task = tasks.get(name)
     split: Split = "test" if "test" in task.splits else "dev"
@@ -152,15 +158,17 @@ def test_the_same_command_leaves_the_same_from_either_mirror(name, mirrors, tiny
     languages = list(itertools.islice(there, 2))
     if not languages:
         assert any(has(mirrors[0], task, one, split) for one in SPEAKING)
-        assert name in ABSENT, f"the real mirror has rows of {name}: a repository or configuration is misnamed"
+        assert name not in THERE, f"the real mirror has rows of {name}: a repository or configuration is misnamed"
         pytest.skip(f"the real mirror has no {split} rows of {name} in {', '.join(SPEAKING)}")
     given = Command(task, split, languages, tiny)
     left = [left_by(given, mirror, mirrors[0], tmp_path / str(place)) for place, mirror in enumerate(mirrors)]
     for head in left[0].head.values():
-        assert (head["format"], head["labels"]) == (task.format, list(learned(task).labels))
+        assert head["format"] == task.format
+        assert head["labels"] == list(learned(task).labels) or learned(task).open_labels
     assert set(left[0].metrics["languages"]) == set(left[0].columns) == set(languages)
     for kinds in left[0].columns.values():
-        assert list(kinds) == ["id", "gold", "prediction", "score"]
+        beside = ["threshold"] if task.format == "mining" else []
+        assert list(kinds) == ["id", "gold", "prediction", "score", *beside]
         assert "string" in kinds["gold"]  # one, or a list
     for part in Left._fields:
         assert getattr(left[0], part) == getattr(left[-1], part), part

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from adapterstilts.config.identity import derive_seed
 from adapterstilts.mini._makers import TOGETHER, Row
-from adapterstilts.mini.said import Question, Statement, joined, place_of, text, tokens
+from adapterstilts.mini._raw import raw_table
+from adapterstilts.mini._report import in_characters, report
+from adapterstilts.mini._supertags import SUPERTAGS, supertagged
+from adapterstilts.mini.said import Question, Said, Statement, joined, place_of, text, tokens
 from adapterstilts.tasks import Task
 
 if TYPE_CHECKING:
@@ -18,14 +21,18 @@ if TYPE_CHECKING:
 Fields = dict[str, Any]
 
 _WITH_NUMBERED_LABELS = ("cosmos_qa", "xcopa")
-_WITH_NUMBERED_ROWS = ("mnli", "qqp", "pawsx", "xcopa")
+_WITH_NUMBERED_ROWS = ("mnli", "qqp", "pawsx", "xcopa", "qnli", "sst2", "boolq", "paws")
 _WITH_LETTERED_CHOICES = ("commonsense_qa",)
+_WITH_ENGLISH_PASSAGES = ("afriqa",)
+_IN_CHARACTERS = {("panx", "zh")}
 
 
 def hub_table(task: Task, language: str, rows: Sequence[Row]) -> pa.Table:
     """Return the rows in one language as the Hub has them: the columns that the task reads, of the Hub's types."""
     import pyarrow as pa
 
+    if (raw := raw_table(task, language, rows)) is not None:
+        return raw
     say = _FIELDS[task.format]
     fields = [{"id": _name(task, language, number)} | say(task, language, row) for number, row in enumerate(rows)]
     columns: dict[str, list[Any]] = {column: [row[field] for row in fields] for field, column in task.columns.items()}
@@ -42,11 +49,12 @@ def _features(task: Task) -> Features:
     from datasets import ClassLabel, Features, List, Value
 
     string, number = Value("string"), Value("int32")
+    names = ClassLabel(names=list(task.labels or SUPERTAGS)) if task.format in ("classification", "tagging") else None
     types: dict[str, Any] = {"choices": List(string), "answer_texts": List(string), "answer_starts": List(number)}
     if task.format == "classification":
-        types["label"] = ClassLabel(names=list(task.labels))
+        types["label"] = Value("int64") if task.numbered else names
     elif task.format == "tagging":
-        types |= {"tokens": List(string), "tags": List(ClassLabel(names=list(task.labels)))}
+        types |= {"tokens": List(string), "tags": List(string if task.reshape == "words" else names)}
     elif task.name in _WITH_NUMBERED_LABELS:
         types["label"] = number
     if task.name in _WITH_NUMBERED_ROWS:
@@ -74,15 +82,30 @@ def _nested(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return nested
 
 
-def _pair(task: Task, language: str, row: Row) -> Fields:
-    first, second = row.texts
-    return {"text_a": joined(first, language), "text_b": joined(second, language), "label": row.label}
+def _classified(task: Task, language: str, row: Row) -> Fields:
+    """Return one text or two, and the label."""
+    texts = zip(("text_a", "text_b"), row.texts, strict=False)
+    return {**{field: joined(said, language) for field, said in texts}, "label": row.label}
 
 
 def _tagged(task: Task, language: str, row: Row) -> Fields:
     [(said,)] = row.texts
-    words = tokens(said, language)
-    return {"tokens": [word.form for word in words], "tags": [task.labels.index(word.upos) for word in words]}
+    forms, tags = zip(*_words(task, language, said), strict=True)
+    if task.reshape == "words":
+        return {"tokens": forms, "tags": tags}
+    labels = task.labels or SUPERTAGS
+    return {"tokens": list(forms), "tags": [labels.index(tag) for tag in tags]}
+
+
+def _words(task: Task, language: str, said: Said) -> list[tuple[str, str]]:
+    """Return words with their tags: supertags, names (where a label is for what is none) or parts of speech."""
+    if task.open_labels:
+        return supertagged(said)
+    if "O" not in task.labels:
+        return [(token.form, token.upos) for token in tokens(said, language)]
+    assert isinstance(said, Statement)
+    words = [(form, label if label in task.labels else "O") for form, label in report(said, language)]
+    return in_characters(words) if (task.name, language) in _IN_CHARACTERS else words
 
 
 def _translated(task: Task, language: str, row: Row) -> Fields:
@@ -109,7 +132,8 @@ def _choice(task: Task, language: str, row: Row) -> Fields:
 def _answered(task: Task, language: str, row: Row) -> Fields:
     """Return a passage, a question about the statement that `label` counts, and where the answer stands; or none."""
     statements, (question,) = row.texts
-    fields: Fields = {"context": joined(statements, language), "question": text(question, language)}
+    asked, language = text(question, language), "en" if task.name in _WITH_ENGLISH_PASSAGES else language
+    fields: Fields = {"context": joined(statements, language), "question": asked}
     if row.label == len(statements):
         return {**fields, "answer_texts": [], "answer_starts": []}
     about = statements[row.label]
@@ -130,7 +154,7 @@ def _written(task: Task, language: str, row: Row) -> Fields:
 
 
 _FIELDS: dict[str, Callable[[Task, str, Row], Fields]] = {
-    "classification": _pair,
+    "classification": _classified,
     "tagging": _tagged,
     "retrieval": _translated,
     "multiple_choice": _choice,

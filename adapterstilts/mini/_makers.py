@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 from adapterstilts.config.identity import derive_seed
@@ -245,12 +245,12 @@ def _continuation(source: Source, label: int) -> Row:
     return Row((context, *((Statement(ending),) for ending in endings)), label)
 
 
-def _who(source: Source, label: int) -> Row:
-    """A passage of four statements, a question to one of them, and what all four would answer."""
-    facts = source.passage(4)
+def _who(source: Source, label: int, count: int = 4) -> Row:
+    """A passage of `count` statements, a question to one of them, and what all of them would answer."""
+    facts = source.passage(count)
     asked: Role = source.rng.choice(("agent", "thing", "place"))
     answers = _placed(facts[0], facts[1:], label)
-    context = tuple(source.told(fact) for fact in source.rng.sample(facts, 4))
+    context = tuple(source.told(fact) for fact in source.rng.sample(facts, count))
     return Row((context, (Question(facts[0], asked),), *((Phrase(fact, asked),) for fact in answers)), label)
 
 
@@ -306,5 +306,7 @@ MAKERS: dict[str, Maker] = dict.fromkeys(("snli", "mnli", "xnli"), _inference)
 MAKERS |= {"qqp": _same_question, "pawsx": _paraphrase, "udpos": _sentence, "tatoeba": _sentence}
 MAKERS |= dict.fromkeys(("squad_v1", "squad_v2", "xquad", "tydiqa"), _asked)
 MAKERS |= {"hellaswag": _continuation, "cosmos_qa": _who, "commonsense_qa": _sensible, "xcopa": _cause}
-MAKERS |= {"wikipedia": _article}
-KINDS = {"span": 3, "retrieval": 1, "tagging": 1, "masked_lm": 5}  # how many labels, where the task names none
+MAKERS |= {"wikipedia": _article}  # what follows came later: rows that are drawn first are never drawn again
+MAKERS |= {"anli": _inference, "afrixnli": _inference, "paws": _paraphrase, "social_iqa": partial(_who, count=3)}
+MAKERS |= dict.fromkeys(("mlqa", "afriqa", "xquad_r", "lareqa"), _asked)
+MAKERS |= dict.fromkeys(("udpos_ud", "udpos_xr", "masakhapos", "ccg", "tatoeba_xr"), _sentence)

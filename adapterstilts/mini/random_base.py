@@ -23,8 +23,9 @@ TOKENIZER_FILES = (
 class Shape(NamedTuple):
     """The shape of an XLM-R encoder, whose inner layer is 4 x hidden, as in XLM-R.
 
-    `heads`: None means of 64 units each, as in XLM-R. `dropout` is that of states, `attention_dropout` that of attention.
-    `spread`: the standard deviation of first weights, also of those that heads for tasks begin with.
+    `heads`: None means of 64 units each, as in XLM-R. `dropout` is that of states,
+    `attention_dropout` that of attention. `spread`: the standard deviation of first weights, also of those that heads
+    for tasks begin with.
     """
 
     layers: int = 6

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from adapterstilts.config.identity import derive_seed
 from adapterstilts.errors import UserError, nearest
+from adapterstilts.mini._catalog import MAKERS, kinds
 from adapterstilts.mini._columns import hub_table
-from adapterstilts.mini._makers import KINDS, MAKERS, Row, Source, Split
+from adapterstilts.mini._makers import Row, Source, Split
 from adapterstilts.mini.languages import languages
 from adapterstilts.mini.said import joined
 from adapterstilts.store.atomic import new_folder
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _WITHHELD = {"mnli": ("test_matched", "test_mismatched"), "qqp": ("test",)}  # the Hub's splits without labels
-_TEST_ONLY = {("udpos", "yo")}  # as on the Hub
+_TEST_ONLY = {("udpos", "yo"), ("udpos_ud", "yo"), ("afriqa", "sw"), ("afriqa", "yo")}  # as on the Hub
 
 
 def write_rows(
@@ -56,6 +57,8 @@ def write_rows(
     with new_folder(out) as folder:
         for task in map(tasks.get, only or MAKERS):
             spoken = [code for code in speaking or languages.names() if code in task.configs]
+            if not spoken:
+                continue
             task = replace(task, configs={code: task.configs[code] for code in spoken})
             for split, tables in _splits(task, (seed, size, few or max(6, size // 4)), seen):
                 for config, parts in tables.items():
@@ -70,11 +73,10 @@ def _splits(
 ) -> Iterator[tuple[str, dict[str, list[pa.Table]]]]:
     """Yield the Hub's splits and their tables by configuration, one a language; `drawn` are seed, size and few."""
     seed, size, few = drawn
-    withheld: dict[str, Split] = dict.fromkeys(_WITHHELD.get(task.name, ()), "test")
-    for hub_split, split in {**{hub: own for own, hub in task.splits.items()}, **withheld}.items():
+    for hub_split, split, share in _hub_splits(task):
         source = Source(random.Random(derive_seed(seed, task.name, hub_split)), split)
-        rows = _fresh_rows(source, task, size if split == "train" else few, seen)
-        rows = [Row(row.texts, -1) for row in rows] if hub_split in withheld else rows
+        rows = _fresh_rows(source, task, (size if split == "train" else few) // share, seen)
+        rows = [Row(row.texts, -1) for row in rows] if hub_split in _WITHHELD.get(task.name, ()) else rows
         tables: dict[str, list[pa.Table]] = {}
         for language in task.configs:
             if split == "test" or (task.name, language) not in _TEST_ONLY:
@@ -83,10 +85,17 @@ def _splits(
         yield hub_split, tables
 
 
+def _hub_splits(task: Task) -> Iterator[tuple[str, Split, int]]:
+    """Yield the Hub's name of each split, ours, and of how many parts it is one (ANLI's rounds)."""
+    for split, named in task.splits.items():
+        names = named.split("+")
+        yield from ((name, split, len(names)) for name in names)
+    yield from ((name, "test", 1) for name in _WITHHELD.get(task.name, ()))
+
+
 def _fresh_rows(source: Source, task: Task, size: int, seen: set[frozenset[str]]) -> list[Row]:
     """Draw rows of all labels in equal parts whose English texts differ and, in any order, occur nowhere else."""
-    kinds = len(task.labels) or KINDS[task.format] + task.no_answer
-    labels = [number % kinds for number in range(size)]
+    labels = [number % kinds(task) for number in range(size)]
     source.rng.shuffle(labels)
     rows: list[Row] = []
     while len(rows) < size:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from adapterstilts.mini.languages import languages
-from adapterstilts.mini.world import Fact, Order, Role, Token, detokenise
+from adapterstilts.mini.world import Fact, Order, Role, Token, detokenise, sentence
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Question:
 
     fact: Fact
     asked: Role
+
+
+@dataclass(frozen=True)
+class Whether:
+    """A fact without a place or without a time, asked for yes or no. English alone asks so here."""
+
+    fact: Fact
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Phrase:
     role: Role
 
 
-Said = Statement | Question | Definition | Property | Phrase
+Said = Statement | Question | Whether | Definition | Property | Phrase
 
 
 def tokens(said: Said, language: str) -> list[Token]:
@@ -58,6 +66,11 @@ def tokens(said: Said, language: str) -> list[Token]:
         return speaker.statement(said.fact, said.order, said.synonyms)
     if isinstance(said, Question):
         return speaker.question(said.fact, said.asked)
+    if isinstance(
+        said, Whether
+    ):  # "Does the doctor buy ...?" is "When does the doctor buy ...?" without the first word
+        absent: Role = "time" if said.fact.time is None else "place"
+        return [token for token in speaker.question(said.fact, absent) if token.role != absent]
     if isinstance(said, Definition):
         return speaker.definition(said.concept)
     if isinstance(said, Property):
@@ -71,7 +84,7 @@ def text(said: Said, language: str) -> str:
         whole, places = detokenise(languages.get(language), tokens(Statement(said.fact), language))
         begin, end = places[said.role]
         return whole[begin:end]
-    return detokenise(languages.get(language), tokens(said, language))[0]
+    return sentence(languages.get(language), tokens(said, language))
 
 
 def place_of(said: Statement, role: Role, language: str) -> tuple[int, int]:
@@ -79,6 +92,7 @@ def place_of(said: Statement, role: Role, language: str) -> tuple[int, int]:
     return detokenise(languages.get(language), tokens(said, language))[1][role]
 
 
+@lru_cache(maxsize=1 << 16)  # a row's English is read more than once, and an article's words in many others
 def joined(many: tuple[Said, ...], language: str) -> str:
     """Return several sentences as one text, with blanks between them where the language has blanks."""
     return (" " if languages.get(language).spaces else "").join(text(one, language) for one in many)

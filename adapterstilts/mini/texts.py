@@ -14,6 +14,6 @@ def texts_of(mirror: Path) -> Iterator[str]:
     for file in sorted(mirror.rglob("train-*.parquet")):
         for column in pq.read_table(file).flatten().columns:
             if pa.types.is_string(column.type):
-                yield from column.to_pylist()
+                yield from column.drop_null().to_pylist()
             elif pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type):
                 yield from (" ".join(tokens) for tokens in column.to_pylist())

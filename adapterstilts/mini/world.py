@@ -237,14 +237,27 @@ def detokenise(language: Language, tokens: Sequence[Token]) -> tuple[str, dict[R
 
     A role said in pieces ("does the doctor buy") has no span; `text[start:end]` is exactly the phrase.
     """
+    text, places = _written(language, tokens)
+    return text, _spans(tokens, places)
+
+
+def sentence(language: Language, tokens: Sequence[Token]) -> str:
+    """Return the sentence as written."""
+    return _written(language, tokens)[0]
+
+
+def _written(language: Language, tokens: Sequence[Token]) -> tuple[str, list[tuple[int, int]]]:
+    """Return the sentence, and where in it each token begins and ends."""
     text = ""
     places: list[tuple[int, int]] = []
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        apart = before is not None and before.form not in _OPENING and token.form not in _CLOSING
-        text += " " if language.spaces and apart else ""
+    apart = False
+    for token in tokens:
+        if apart and token.form not in _CLOSING:
+            text += " "
         places.append((len(text), len(text) + len(token.form)))
         text += token.form
-    return _capitalised(text, language), _spans(tokens, places)
+        apart = language.spaces and token.form not in _OPENING
+    return _capitalised(text, language), places
 
 
 def _capitalised(text: str, language: Language) -> str:

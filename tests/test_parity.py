@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import datasets
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -27,6 +28,7 @@ THERE = (  # in the real mirror
     *("commonsense_qa", "cosmos_qa", "hellaswag", "mnli", "pawsx", "snli", "squad_v1", "squad_v2"),
     *("tatoeba", "tydiqa", "udpos", "xcopa", "xquad"),
 )
+MANY = {"tatoeba": 10, "tydiqa": 9, "udpos": 6, "xcopa": 11, "xquad": 12}  # languages of it there
 SOME = 48  # rows of each real file: `evaluate` reads a split from end to end
 
 
@@ -61,19 +63,23 @@ def tiny(embedded, tmp_path_factory):
     return random_base(tokenizer, folder / "base", shape=Shape(layers=2, hidden=64, positions=66))
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("real", marks=pytest.mark.real)])
-def mirrors(request, embedded, tmp_path_factory):
-    """The embedded mirror; or it and the real one, with some rows of each file, at even distances."""
-    if request.param == "embedded":
-        return [embedded]
-    hub, thinned = request.getfixturevalue("real_data") / "hub", tmp_path_factory.mktemp("real")
+@pytest.fixture(scope="module")
+def thinned(real_data, tmp_path_factory):
+    """The real mirror with some rows of each file, at even distances."""
+    hub, folder = real_data / "hub", tmp_path_factory.mktemp("real")
     for file in hub.glob("*/*/*/*.parquet"):
-        target, table = thinned / file.relative_to(hub), pq.read_table(file)
+        target, table = folder / file.relative_to(hub), pq.read_table(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table.take(list(range(0, len(table), math.ceil(len(table) / SOME)))), target)
     for card in hub.glob("*/*/README.md"):
-        (thinned / card.relative_to(hub)).write_bytes(card.read_bytes())
-    return [embedded, thinned]
+        (folder / card.relative_to(hub)).write_bytes(card.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("real", marks=pytest.mark.real)])
+def mirrors(request, embedded):
+    """The embedded mirror; or it and the real one."""
+    return [embedded] if request.param == "embedded" else [embedded, request.getfixturevalue("thinned")]
 
 
 def has(mirror: Path, task: Task, language: str, split: Split) -> bool:
@@ -172,3 +178,28 @@ def test_the_same_command_leaves_the_same_from_either_mirror(name, mirrors, tiny
         assert "string" in kinds["gold"]  # one, or a list
     for part in Left._fields:
         assert getattr(left[0], part) == getattr(left[-1], part), part
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", [*THERE, "mlqa"])
+def test_real_rows_are_scored_in_every_language_that_is_there(name, embedded, thinned, tiny, tmp_path):
+    task = tasks.get(name)
+    split: Split = "test" if "test" in task.splits and name != "mlqa" else "dev"  # of MLQA, dev rows are there
+    languages = [one for one in task.languages if has(thinned, task, one, split)]
+    left_by(Command(task, split, languages, tiny), thinned, embedded, tmp_path / "run")
+    [metrics] = (tmp_path / "run").glob("eval/*/metrics.json")
+    assert set(read(metrics)["languages"]) == set(languages)
+    assert len(languages) >= MANY.get(name, 1)
+
+
+@pytest.mark.real
+def test_every_configuration_of_the_real_mirror_is_a_tasks_or_known_to_be_none(real_data):
+    declared = {(task.repo, config) for task in map(tasks.get, tasks.names()) for config in task.configs.values()}
+    folders = {path: path.name if path.name != "data" else "default" for path in (real_data / "hub").glob("*/*/*/")}
+    there = {(path.parent.relative_to(real_data / "hub").as_posix(), config) for path, config in folders.items()}
+    others = {(repo, config) for repo, config in there - declared if not config.startswith("translation-")}
+    assert others == {("allenai/cosmos_qa", "default")}  # a script on the Hub; English versions of XCOPA besides
+    for folder, config in folders.items():
+        for file in folder.glob("*.parquet"):
+            rows = datasets.load_dataset(str(folder.parent), config, split=file.name.split("-")[0])
+            assert len(rows) == pq.read_metadata(file).num_rows > 0

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from adapterstilts.compose.average import average as average
     from adapterstilts.compose.merge import merge as merge
     from adapterstilts.compose.stack import stack as stack
     from adapterstilts.evaluation.command import evaluate as evaluate
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "as_evaluate_metric": "evaluation.library",
+    "average": "compose.average",
     "compare": "report.compare",
     "continue_mlm": "train.command",
     "evaluate": "evaluation.command",

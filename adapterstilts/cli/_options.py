@@ -110,8 +110,9 @@ def _summary(run: Run, task: str | tuple[str, ...]) -> str:
     command = f"evaluate {run.path} --task {' --task '.join(names)}"
     if run.phase == "mlm":
         rows, command = "held-out text", f"train-intermediate --task TASK --from {run.path} --out DIR"
+    kept = f"mean of {best['average']['looks']} looks: {best['average']['score']:.2f}, " if "average" in best else ""
     return (
-        f"best at step {best['step']} of {best['steps']}: {best['score']:.2f} on {rows}; "
+        f"{kept}best at step {best['step']} of {best['steps']}: {best['score']:.2f} on {rows}; "
         f"trained {trained} parameters in {cost.train_s:.0f} s\n"
         f"next: adapterstilts {command}"
     )

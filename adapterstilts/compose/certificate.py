@@ -59,7 +59,7 @@ def page(certificate: Certificate) -> str:
     """Return the certificate as a page in Markdown."""
     base = certificate["base"]
     lines = [
-        f"# Certificate of a {certificate['kind']}",
+        f"# Certificate of {'an' if certificate['kind'] == 'average' else 'a'} {certificate['kind']}",
         "",
         f"- how: {certificate['how']}",
         f"- formula: `{certificate['formula']}`",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adapterstilts.compose.merges import Merge
+from adapterstilts.compose.merges import Merge, Merged
 from adapterstilts.compose.updates import Updates, concatenate, distance
 from adapterstilts.errors import UserError
 
@@ -33,6 +33,22 @@ def check_sum(
                 f"layer {layer}: what was saved is {figure:.3g} away from the weighted sum, stated: {stated:.3g}",
                 where=f"allowed is a difference of {SAVED:.0e}",
                 fix="where members nearly cancel out, fp32 cannot hold their factors: merge with linear, not cat",
+            )
+    return figures
+
+
+def check_computed(merged: Merged, members: Sequence[Updates], weights: Sequence[float]) -> Figures:
+    """Return, by layer, how far the merge lies from the weighted sum beyond its truncation, both in float64.
+
+    Relative to the sum's Frobenius norm. Raises UserError above 1e-10.
+    """
+    found = _distances(merged.updates, concatenate(members, weights))
+    figures = {layer: abs(figure - merged.truncation[layer]) for layer, figure in found.items()}
+    for layer, figure in figures.items():
+        if not figure <= COMPUTED:
+            raise UserError(
+                f"layer {layer}: the merge is {figure:.3g} away from the weighted sum, allowed: {COMPUTED:.0e}",
+                fix="this is a fault of the merge, please report it",
             )
     return figures
 

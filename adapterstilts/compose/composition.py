@@ -55,12 +55,16 @@ def finished(request: Request, out: Path) -> Composition | None:
 
 
 def write(folder: Path, request: Request, certificate: Certificate, method: dict[str, Any]) -> None:
-    """Write heads, certificate and record beside a composition's modules: what makes the folder a run."""
-    _copy_heads(request.members, folder / "heads")
+    """Write heads, certificate and record beside a composition's modules: what makes the folder a run.
+
+    The heads are copies of the members', unless the composition has made its own.
+    """
+    if not (folder / "heads").exists():
+        _copy_heads(request.members, folder / "heads")
     write_certificate(folder, certificate)
     records = [member.run.record for member in request.members if member.run]
     beginnings = {record.initialisation for record in records}
-    size = sum(file.stat().st_size for file in (folder / "adapter").rglob("*.safetensors"))
+    size = sum(file.stat().st_size for file in folder.rglob("*.safetensors") if file.parent.name != "heads")
     record = RunRecord(
         status="done",
         fingerprint=request.identity,

@@ -14,6 +14,7 @@ from adapterstilts.compose._settings import CONFIG, read_settings
 from adapterstilts.compose.peft_folder import PeftAdapter, read_peft
 from adapterstilts.compose.updates import Updates, concatenate
 from adapterstilts.errors import UserError
+from adapterstilts.methods.full import METHOD as FULL
 from adapterstilts.store.places import remembered
 from adapterstilts.store.run import Base, Module, Run, read_run
 
@@ -47,8 +48,9 @@ class Member:
         return dict(self.run.record.config["method"]) if self.run else _peft_settings(self.modules[0].folder)
 
     def digest(self) -> str:
-        """Return a digest of its modules' files: what it is, whatever its folder is called."""
-        files = [file for module in self.modules for file in sorted(module.folder.glob("*")) if file.is_file()]
+        """Return a digest of its modules' files, or its encoder's: what it is, whatever its folder is called."""
+        folders = [module.folder for module in self.modules] or [self.path / FULL.folder]
+        files = [file for folder in folders for file in sorted(folder.glob("*")) if file.is_file()]
         return remembered(files, lambda: _digest(files))
 
     def head_digest(self) -> str:
@@ -67,15 +69,18 @@ class Member:
             "path": str(self.path.resolve()),
             "fingerprint": record.fingerprint if record else None,
             "digest": self.digest(),
-            "modules": [module.method for module in self.modules],
+            "modules": [module.method for module in self.modules] or [self.settings["name"]],
             "tasks": record.config["tasks"] if record else [],
             "settings": self.settings,
         }
 
 
-def open_members(paths: Sequence[Run | str | Path]) -> list[Member]:
-    """Open runs and peft folders; a UserError for none at all, for the same twice, and for what has no adapter."""
-    members = [_open(path) for path in paths]
+def open_members(paths: Sequence[Run | str | Path], *, encoders: bool = False) -> list[Member]:
+    """Open runs and peft folders; a UserError for none at all, for the same twice, and for what has no adapter.
+
+    `encoders` lets runs pass that have a whole encoder in its place (no modules).
+    """
+    members = [_open(path, encoders) for path in paths]
     if not members:
         raise UserError("there is nothing to compose", fix="name at least one run")
     places = [member.path.resolve() for member in members]
@@ -119,17 +124,17 @@ def common_base(members: Sequence[Member], given: str | None) -> tuple[Base, lis
     return base, [str(member.path) for member in plain]
 
 
-def _open(path: Run | str | Path) -> Member:
+def _open(path: Run | str | Path, encoders: bool) -> Member:
     if not isinstance(path, Run) and (Path(path) / CONFIG).is_file():
         folder = Path(path)
         return Member(folder, None, [Module("lora", folder)])
     run = path if isinstance(path, Run) else read_run(path)
     if run.phase == "base":
         raise UserError(f"{run.path} holds the scores of an untrained base, and no adapter", fix="leave it out")
-    if not run.modules:
+    if not run.modules and not encoders:
         raise UserError(
             f"{run.path} was trained by {run.method}, which leaves a whole encoder and no adapter",
-            fix="compose adapter runs (--method lora or bottleneck)",
+            fix="compose adapter runs (--method lora or bottleneck); whole encoders have an average alone",
         )
     return Member(run.path, run, run.modules)
 

@@ -54,13 +54,13 @@ def merge(
     if done:
         return done
     with new_folder(Path(out)) as folder, threadpool_limits(1):  # small factorisations: threads only wait
-        make = _average if method == "bottleneck" else _add_up
+        make = average_bottlenecks if method == "bottleneck" else add_up
         certificate, settings = make(request, algorithm, folder)
         composition.write(folder, request, certificate, settings)
     return Composition(read_run(out), certificate)
 
 
-def _add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
+def add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Merge LoRAs on their updates; return the certificate, with checks on what lies in the files."""
     updates = [summed(member.adapters()) for member in request.members]
     merged = algorithm.combine(updates, request.weights, request.rank)
@@ -69,6 +69,7 @@ def _add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certifica
     away = checks.check_sum(saved.updates, updates, request.weights, merged.truncation)
     unsaid = {layer: abs(figure - merged.truncation[layer]) for layer, figure in away.items()}
     figures = {
+        "computed": check(checks.check_computed(merged, updates, request.weights), checks.COMPUTED),
         "sum": check(unsaid, checks.SAVED),  # how far the file lies from the sum, beyond what is stated for its rank
         "identity": check(checks.check_identity(algorithm, updates[0]), checks.COMPUTED),
         "reload": check(checks.check_reload(saved.updates, merged.updates), checks.SAVED),
@@ -78,7 +79,7 @@ def _add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certifica
     return certificate, settings_of(saved.rank, list(merged.updates)).model_dump(mode="json")
 
 
-def _average(request: Request, _: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
+def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Average bottlenecks number by number; return the certificate, with checks on what lies in the files."""
     folders = [member.modules[0].folder for member in request.members]
     parameters.mean(folders, folder / "adapter")

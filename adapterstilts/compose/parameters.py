@@ -41,7 +41,7 @@ def must_average(members: Sequence[Member]) -> None:
         if other:
             raise UserError(
                 f"{first.path} and {member.path} cannot be averaged: {other}",
-                fix="train both alike (same settings, same --seed, same start), or stack them",
+                fix="train both alike (same settings and start, same --seed or --set init_seed=N), or stack them",
             )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Phase = Literal["intermediate", "target", "mlm"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -47,6 +47,12 @@ def _is_union(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
+def _looks(value: Any) -> Any:
+    if value in (None, "all") or (str(value).isdecimal() and int(value) > 0):
+        return value
+    raise ValueError("none, all, or a number of looks from 1 on")
+
+
 class MethodSettings(Frozen):
     """What every method has: its name. Its own settings follow in `methods/<name>.py`."""
 
@@ -73,6 +79,10 @@ class TrainSettings(Frozen):
     )
     eval_examples: int = Field(500, ge=1, description="First so many English dev rows decide (jiant).")
     patience: int = Field(30, ge=1, description="Stop after so many looks without a better one (jiant).")
+    average: Annotated[Literal["all"] | int | None, BeforeValidator(_looks)] = Field(
+        None,
+        description="Keep the mean weights of the last so many looks, or of all (arXiv 2305.16834); none: the best.",
+    )
     save_every: int = Field(500, ge=1, description="Steps between checkpoints.")
     examples_cap: int | None = Field(
         2**17, ge=1, description="Several tasks: no task counts for more rows than this when one is drawn."
@@ -138,7 +148,15 @@ class RunConfig(Frozen, Generic[Method]):
     on_top: bool = Field(False, description="Freeze the start and train a fresh module above it.")
     reuse_head: str | None = Field(None, description="Start the heads from that of this task in the start.")
     seed: int = Field(0, ge=0, description="Decides order, first weights and dropout.")
+    init_seed: int | None = Field(
+        None, ge=0, description="Decides first weights in its place: runs to be averaged share one; none: seed."
+    )
     precision: Precision = Field("auto", description="auto: bf16 where the processor multiplies it natively.")
     train: TrainSettings = TrainSettings()
     data: DataSettings = DataSettings()
     resources: ResourceSettings = ResourceSettings()
+
+    @property
+    def first_weights(self) -> int:
+        """The seed of the first weights of module and heads."""
+        return self.seed if self.init_seed is None else self.init_seed

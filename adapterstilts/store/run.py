@@ -87,8 +87,9 @@ class RunRecord(BaseModel):
     """The content of run.json.
 
     `initialisation` is a digest of the module's first weights: only modules that began alike may be averaged
-    number by number. It is empty where every weight of the encoder was trained. `held_out` is for masked language
-    modelling alone.
+    number by number. It is empty where every weight of the encoder was trained. `first_heads` are digests of the
+    heads' first weights by task. `best` is the best look; its `average`, where there is one, is what was kept.
+    `held_out` is for masked language modelling alone.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer version may have written more
@@ -100,6 +101,7 @@ class RunRecord(BaseModel):
     parents: list[Parent]
     base: Base
     initialisation: str = ""
+    first_heads: dict[str, str] = {}
     data: dict[str, Any]
     packages: dict[str, str]
     seed: int
@@ -150,7 +152,7 @@ class Run:
 
     @property
     def phase(self) -> str:
-        """What made it: intermediate, target, merge, stack, or base (an untrained encoder's scores)."""
+        """What made it: intermediate, target, mlm, merge, stack, average, or base (an untrained encoder's scores)."""
         return str(self.record.config["phase"])
 
     @property

@@ -4,6 +4,7 @@
         weights.safetensors     adapter and heads
         optimiser.safetensors   AdamW's moments and step counts
         random.safetensors      the member's random generators
+        average.safetensors     the sum of averaged looks in float64, if there are any
         state.json              counters, identity of the run, length of the log
         MANIFEST.json           written last
 
@@ -31,6 +32,7 @@ from adapterstilts.train.member import Member
 from adapterstilts.train.progress import Progress
 
 _PARTS = ("weights.safetensors", "optimiser.safetensors", "random.safetensors", "state.json")
+_AVERAGE = "average.safetensors"
 
 
 def save(member: Member) -> None:
@@ -40,6 +42,8 @@ def save(member: Member) -> None:
         save_file(member.weights(), temporary / _PARTS[0])
         save_file(_optimiser_tensors(member), temporary / _PARTS[1])
         save_file(dict(member.randomness.state), temporary / _PARTS[2])
+        if member.total:
+            save_file(member.total, temporary / _AVERAGE)
         (temporary / _PARTS[3]).write_text(json.dumps(_state(member), indent=2), encoding="utf-8")
         sign(temporary)
     keep = {folder, _folder(member, member.progress.best_step)}
@@ -86,6 +90,7 @@ def _load(member: Member, folder: Path) -> None:
     member.set_weights(load_file(folder / _PARTS[0]))
     _set_optimiser_tensors(member, load_file(folder / _PARTS[1]))
     member.randomness.state = load_file(folder / _PARTS[2])
+    member.total = load_file(folder / _AVERAGE) if state["progress"]["averaged"] else {}
     member.progress = Progress(**{**state["progress"], "best_score": _number(state["progress"]["best_score"])})
     _cut_log(member, state["log_bytes"])
 
@@ -100,6 +105,8 @@ def _check(folder: Path, member: Member) -> dict[str, Any]:
     state: dict[str, Any] = json.loads((folder / _PARTS[3]).read_text(encoding="utf-8"))
     if state["run"] != member.identity:
         raise Damaged(f"it is of another run ({state['run']})")
+    if state["progress"]["averaged"] and _AVERAGE not in listed:
+        raise Damaged(f"{_AVERAGE} is missing")
     return state
 
 

@@ -131,7 +131,7 @@ def make_member(plan: Plan, folder: Path) -> Member:
     config, identity = plan.config, fingerprint(plan.resolved())
     name = f"at_{identity[:8]}"
     method = methods.get(config.method.name)
-    with seeded(derive_seed(config.seed, "adapter")):
+    with seeded(derive_seed(config.first_weights, "adapter")):
         encoder, below = plan.start.encoder(plan.base, config.method, name)
     if plan.runtime.precision == "bf16" and method.frozen_base:
         hold_frozen_in_bf16(encoder, parameters_of(encoder, config.method.name, [*below, name]).values())
@@ -148,7 +148,7 @@ def _add_head(model: TransferModel, task: Task, plan: Plan) -> None:
     if plan.head:
         plan.head.load(model, task.name)
         return
-    model.add_head(task.name, learnable(task), len(task.labels), plan.config.seed)
+    model.add_head(task.name, learnable(task), len(task.labels), plan.config.first_weights)
     if getattr(learnable(task), "from_base", False):
         pretrained = load_lm_head(plan.base)
         if pretrained is None:

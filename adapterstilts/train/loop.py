@@ -24,7 +24,7 @@ from adapterstilts.interrupt import StopRequest
 from adapterstilts.metrics import Scores, metrics
 from adapterstilts.model import Runtime
 from adapterstilts.store.atomic import write_json
-from adapterstilts.train import checkpoint, cost
+from adapterstilts.train import averaging, checkpoint, cost
 from adapterstilts.train.member import Member, rate_factor
 
 
@@ -38,9 +38,9 @@ class StepResult(NamedTuple):
 
 
 def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> None:
-    """Train all members to their end, in turn, step by step; then put their best weights in place.
+    """Train all members to their end, in turn, step by step; then put in place what is kept: best or mean.
 
-    Masked language modelling is scored before its first step and with its best weights, for its record.
+    Masked language modelling is scored before its first step and with what is kept, for its record.
 
     Raises Interrupted after saving every member; UserError if a loss is not finite or a tensor gets no
     gradient.
@@ -62,7 +62,12 @@ def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> Non
             log(f"saved at step {member.progress.step}: {member.folder}; the same command goes on from there")
         raise
     for member in members:
-        checkpoint.restore_best(member)
+        if member.settings.average:
+            averaging.put_in_place(member)
+            with cost.wall_clock(member.progress):
+                member.progress.average_score = _mean_score(member, runtime, stop)[0]
+        else:
+            checkpoint.restore_best(member)
         if member.progress.first_scores:
             member.progress.kept_scores = _all_scores(member, runtime, stop)
 
@@ -140,19 +145,27 @@ def _look_is_due(member: Member) -> bool:
 def _look(member: Member, runtime: Runtime, stop: StopRequest) -> None:
     """Score the dev rows, remember the best, and finish after too long without a better one.
 
-    An interrupt during the look leaves the state as it was before it: the resumed run looks again.
+    A run that averages takes all its steps: no look decides what it keeps, or how long it learns. An interrupt
+    during the look leaves the state as it was before it: the resumed run looks again.
     """
     state = member.progress
-    scores = {task: _dev_score(member, task, runtime, stop) for task in member.dev}
-    score = sum(scores.values()) / len(scores)
+    score, scores = _mean_score(member, runtime, stop)
+    averaging.include(member)
     state.last_look = state.step
     if score > state.best_score:
         state.best_score, state.best_step, state.looks_without_better = score, state.step, 0
     else:
         state.looks_without_better += 1
-    state.finished = state.step >= member.total_steps or state.looks_without_better >= member.settings.patience
+    given_up = state.looks_without_better >= member.settings.patience and not member.settings.average
+    state.finished = state.step >= member.total_steps or given_up
     _write_log(member, {"step": state.step, "dev": scores, "best_step": state.best_step})
     checkpoint.save(member)
+
+
+def _mean_score(member: Member, runtime: Runtime, stop: StopRequest) -> tuple[float, dict[str, float]]:
+    """Return the mean of the dev scores, and the scores by label."""
+    scores = {label: _dev_score(member, label, runtime, stop) for label in member.dev}
+    return sum(scores.values()) / len(scores), scores
 
 
 def _dev_score(member: Member, label: str, runtime: Runtime, stop: StopRequest) -> float:

@@ -41,7 +41,8 @@ class Member:
     """One adapter in training. `train` and `dev` hold tokenised rows by label: a task, or one language of a task.
 
     `parameters` is all that it trains, as `adapter.<name>` and `heads.<task>.<name>`. `initialisation` is a
-    digest of the adapter's first weights, empty where every weight of the encoder is trained.
+    digest of the adapter's first weights, empty where every weight of the encoder is trained; `first_heads` are
+    digests of the heads' by task. `total` is the sum of the looks that are averaged, empty before the first.
     """
 
     place: Place
@@ -52,6 +53,7 @@ class Member:
     dev: Mapping[str, Encoded]
     randomness: Randomness
     progress: Progress = field(default_factory=Progress)
+    total: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.settings: TrainSettings = self.config.train
@@ -66,6 +68,7 @@ class Member:
         self.size = encoder_size(self.model.encoder, self.method.frozen_base)
         adapter = self.method.parameters(self.model.encoder, self.name)
         self.initialisation = _digest(adapter) if self.method.frozen_base else ""
+        self.first_heads = {task: _digest(head.state_dict()) for task, head in self.model.heads.items()}
         heads = {key: parameter for key, parameter in self.model.heads.named_parameters() if parameter.requires_grad}
         self.parameters: dict[str, torch.nn.Parameter] = {
             **{f"adapter.{key}": parameter for key, parameter in adapter.items()},

@@ -18,6 +18,8 @@ class Progress:
     looks_without_better: int = 0
     first_scores: dict[str, dict[str, float]] = field(default_factory=dict)  # before step 1, by label
     kept_scores: dict[str, dict[str, float]] = field(default_factory=dict)  # with the weights of best_step, by label
+    averaged: int = 0  # looks whose weights are in the mean
+    average_score: float | None = None  # of the mean, on the dev rows that chose best_step
     finished: bool = False
     tokens: int = 0
     padded_tokens: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import shutil
+from typing import Any
 
 from adapterstilts.evaluation.heads import save_head
 from adapterstilts.metrics import Scores
@@ -64,10 +65,11 @@ def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
         parents=[Parent(path=str(run.path.resolve()), fingerprint=run.record.fingerprint)] if run else [],
         base=Base(name=base.name, fingerprint=base.fingerprint),
         initialisation=member.initialisation,
+        first_heads=member.first_heads,
         data=plan.origins(),
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         seed=plan.config.seed,
-        best={"step": state.best_step, "score": state.best_score, "steps": state.step, "planned": member.total_steps},
+        best=_best(member),
         budget=_budget(member, run),
         cost=Cost(
             wall_s=state.wall_s, train_s=state.train_s, tokens=state.tokens, padded_tokens=state.padded_tokens,
@@ -76,6 +78,15 @@ def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
         ),
         held_out=_held_out(member),
     )  # fmt: skip
+
+
+def _best(member: Member) -> dict[str, Any]:
+    """Return the best look, and beside it what the mean of looks scores on the same rows, where that was kept."""
+    state = member.progress
+    best = {"step": state.best_step, "score": state.best_score, "steps": state.step, "planned": member.total_steps}
+    if not state.averaged:
+        return best
+    return {**best, "average": {"looks": state.averaged, "score": state.average_score}}
 
 
 def _held_out(member: Member) -> HeldOut | None:

@@ -22,7 +22,8 @@ def scores_of(task, metrics, layer=None, runs=RUNS):
 
 
 def costs_of(run):
-    return {"run": run, "method": "lora", "precision": "bf16", "trained_in_adapter": 12_288, "trained_in_heads": 2193,
+    return {"run": run, "method": "lora", "precision": "bf16", "source_languages": "en",
+            "trained_in_adapter": 12_288, "trained_in_heads": 2193,
             "adapter_bytes": 50_760, "examples_planned": 6400, "train_s": 16.62, "train_s_with_parents": 1204.0,
             "tokens_per_s": 6910.2, "padding_share": 0.166, "peak_memory_bytes": 1_709_277_184}  # fmt: skip
 
@@ -82,7 +83,8 @@ def test_a_sweep_has_columns_of_layers_differences_and_dashes():
 def test_costs_have_short_headings_and_units_in_their_cells():
     *_, costs = comparison(scores_of("xnli", ["accuracy"])).tables()
     cells = dict(zip(costs.headings, costs.rows[0], strict=True))
-    assert cells == {"": "none", "method": "lora", "precision": "bf16", "trained": "12.3k", "heads": "2.19k",
+    assert cells == {"": "none", "method": "lora", "precision": "bf16", "source": "en",
+                     "trained": "12.3k", "heads": "2.19k",
                      "bytes": "50.8kB", "examples": "6.4k", "train": "16.6s", "in all": "20.1min",
                      "tokens/s": "6.91k", "padding": "17%", "memory": "1.71GB"}  # fmt: skip
 

@@ -120,10 +120,28 @@ def test_zero_shot_leaves_english_out_and_is_the_mean_of_the_others(study, found
         assert means.loc[name, "tatoeba"] == pytest.approx(mean(searched.values()))
 
 
-def test_english_never_counts_as_zero_shot():
-    scores = [("a", "t", "en", 100.0), ("a", "t", "de", 10.0), ("a", "t", "sw", 30.0), ("b", "t", "de", 50.0)]
-    frame = pd.DataFrame(scores, columns=["way", "target", "language", "score"])
-    assert Overview(frame, pd.DataFrame()).zero_shot()["t"].to_dict() == {"a": 20.0, "b": 50.0}
+def overview_of(*scores):
+    return Overview(pd.DataFrame(scores, columns=["way", "target", "language", "score", "taught"]), pd.DataFrame())
+
+
+def test_a_language_that_was_trained_on_never_counts_as_zero_shot():
+    found = overview_of(
+        ("a", "t", "en", 100.0, True), ("a", "t", "de", 10.0, False), ("a", "t", "sw", 30.0, False),
+        ("b", "t", "en", 100.0, True), ("b", "t", "de", 50.0, False),
+    )  # fmt: skip
+    assert found.zero_shot()["t"].to_dict() == {"a": 20.0, "b": 50.0}
+    assert found._notes() == []
+
+
+def test_ways_of_other_source_languages_are_averaged_over_what_neither_was_trained_on():
+    found = overview_of(
+        ("a", "t", "en", 100.0, True), ("a", "t", "de", 10.0, False), ("a", "t", "sw", 30.0, False),
+        ("b", "t", "en", 20.0, False), ("b", "t", "de", 100.0, True), ("b", "t", "sw", 50.0, False),
+        ("a", "u", "en", 7.0, False), ("b", "u", "en", 8.0, False),
+    )  # fmt: skip
+    assert found.zero_shot()["t"].to_dict() == {"a": 30.0, "b": 50.0}
+    assert found.zero_shot()["u"].to_dict() == {"a": 7.0, "b": 8.0}
+    assert found._notes() == ["t: left out for all, as some ways were trained on rows in de en"]
 
 
 def test_costs_are_means_over_the_targets_that_were_trained(study, found):

@@ -37,6 +37,7 @@ _SHORTHANDS = {
     "limit_train": "data.limit_train",
     "select_on": "data.select_on",
     "languages": "data.languages",
+    "source_language": "data.source_language",
     "reuse_head": "reuse_head",
 }
 
@@ -64,11 +65,16 @@ _training = (
     ),
     as_json,
 )
+_labelled = (
+    click.option(
+        "--source-language", metavar="xx", help="Train and select on rows in this language.  [default: mostly en]"
+    ),
+)
 
 
 def training(command: Command) -> Command:
-    """Give a command all options of a training."""
-    for option in reversed((_tasks, *_training)):
+    """Give a command all options of a training on labelled rows."""
+    for option in reversed((_tasks, *_training, *_labelled)):
         command = option(command)
     return command
 

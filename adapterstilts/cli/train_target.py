@@ -12,7 +12,7 @@ from adapterstilts.cli import _options
 @click.command(short_help="Learn a target task, from a run or a base.")
 @_options.training
 def train_target(**options: Any) -> None:
-    """Learn a target task on its English rows, usually from an intermediate run.
+    """Learn a target task on its English rows, or those of --source-language, usually from an intermediate run.
 
     The same command again resumes an interrupted run.
 

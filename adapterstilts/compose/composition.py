@@ -76,6 +76,9 @@ def write(folder: Path, request: Request, certificate: Certificate, method: dict
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         seed=0,
         best={},
+        source_languages=sorted(
+            {one for member in request.members if member.run for one in member.run.source_languages}
+        ),
         **nothing_trained(records, size, time.perf_counter() - request.begun),
     )
     write_json(folder / "run.json", record.model_dump(mode="json"))

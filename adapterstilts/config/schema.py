@@ -77,7 +77,7 @@ class TrainSettings(Frozen):
     eval_every: int | None = Field(
         None, ge=1, description="Steps between looks at the dev rows; none: a tenth of the run, 1000 at most."
     )
-    eval_examples: int = Field(500, ge=1, description="First so many English dev rows decide (jiant).")
+    eval_examples: int = Field(500, ge=1, description="First so many dev rows of the source language decide (jiant).")
     patience: int = Field(30, ge=1, description="Stop after so many looks without a better one (jiant).")
     average: Annotated[Literal["all"] | int | None, BeforeValidator(_looks)] = Field(
         None,
@@ -100,6 +100,9 @@ class DataSettings(Frozen):
     )
     doc_stride: int = Field(128, ge=1, description="Span: a window begins every so many tokens (XTREME: 128).")
     max_query_length: int = Field(64, ge=1, description="Span: a question keeps so many tokens (XTREME: 64).")
+    source_language: str | None = Field(
+        None, description="Train and choose the checkpoint on rows in this language; none: the task's own, mostly en."
+    )
     languages: tuple[str, ...] | None = Field(None, description="Masked LM: train on these; none: all that are here.")
     text: dict[str, tuple[str, ...]] | None = Field(
         None, exclude=True, description="Masked LM: text files by language, in place of the task's rows (--text)."

@@ -147,6 +147,17 @@ def _of_language(task: Task, language: str, table: Any) -> Any:
     return table.select(chosen)
 
 
+def has_rows(task: Task, language: str, split: Split, mirror: str | None) -> bool:
+    """Return whether a mirror, a user's own copy or own files have rows of a split; nothing is said of them."""
+    try:
+        if task.parts:
+            return all(has_rows(tasks.get(part), language, split, mirror) for part in task.parts)
+        read = _from_files(task, language, split) if task.files else _from_folder(task, language, split, mirror)
+        return len(_declared(task, language, split, *read)) > 0
+    except UserError:
+        return False
+
+
 def load_languages(task: Task, languages: Sequence[str] | None, split: Split, mirror: str | None) -> list[Rows]:
     """Load a split in several languages; None means all that have it here.
 

@@ -71,6 +71,7 @@ def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop
         "precision": session.runtime.precision,
         "windows": run.record.config["data"]["max_length"],
         "select_on": run.record.config["data"]["select_on"],
+        "source_languages": run.source_languages,
         **session.conditions.question(many),
     }
     name = f"{task.name}-{many[0].split}{session.conditions.suffix}"

@@ -174,6 +174,7 @@ def _base_run(base: str, out: Path, runtime: Runtime) -> Run:
     packages = {name: importlib.metadata.version(name) for name in ("adapterstilts", "torch", "transformers")}
     record = RunRecord(
         status="done", fingerprint=identity, config=config, parents=[], data={}, packages=packages, seed=0,
-        base=Base(name=files.name, fingerprint=files.fingerprint), best={}, **nothing_trained(),
+        base=Base(name=files.name, fingerprint=files.fingerprint), best={}, source_languages=[],
+        **nothing_trained(),
     )  # fmt: skip
     return Run(out, record)

@@ -111,10 +111,14 @@ def _common_languages(task: str, part: Part, metrics: dict[str, dict[str, Any]],
 
 
 def _ways(label: str, metrics: dict[str, dict[str, Any]]) -> list[str]:
-    """Say which runs were answered by other tasks' heads, which were chosen on the test rows, which raised alarms."""
+    """Say in what runs differ: source languages, heads that answer; which were chosen on test rows; all alarms."""
+    sources = {name: " ".join(found.get("source_languages", [])) for name, found in metrics.items()}
     heads = {name: found["head"] for name, found in metrics.items() if "head" in found}
     chosen = [name for name, found in metrics.items() if found.get("select_on") == "xtreme"]
     notes = []
+    if len({one for one in sources.values() if one}) > 1:
+        learned = ", ".join(f"{name}: {one}" for name, one in sources.items() if one)
+        notes.append(f"{label}: other source languages, so other languages are zero-shot: {learned}")
     if len(set(heads.values())) > 1:
         notes.append(f"{label}: other heads answer: {', '.join(f'{name}: {head}' for name, head in heads.items())}")
     if chosen:
@@ -144,6 +148,7 @@ def _costs(runs: dict[str, Run]) -> list[dict[str, Any]]:
                 "run": name,
                 "method": run.method,
                 "precision": record.config["precision"],
+                "source_languages": " ".join(run.source_languages) or "-",
                 "trained_in_adapter": cost.trainable_params.adapter,
                 "trained_in_heads": cost.trainable_params.heads,
                 "adapter_bytes": cost.adapter_bytes,

@@ -16,6 +16,7 @@ _AVERAGE_HEADING = "avg"  # so that nine languages fit into 80 characters
 _COSTS = {
     "method": "method",
     "precision": "precision",
+    "source_languages": "source",
     "trained_in_adapter": "trained",
     "trained_in_heads": "heads",
     "adapter_bytes": "bytes",

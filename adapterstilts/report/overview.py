@@ -13,23 +13,49 @@ from adapterstilts.report.tables import Table, amount
 if TYPE_CHECKING:
     import pandas as pd
 
-ENGLISH = "en"
-
 
 @dataclass(frozen=True)
 class Overview:
-    """A study's results. `scores`: way, target, language, score; `costs`: way, trained, bytes, seconds."""
+    """A study's results. `scores`: way, target, language, score, taught; `costs`: way, trained, bytes, seconds.
+
+    `taught`: whether the way's runs were trained on labelled rows in this language.
+    """
 
     scores: pd.DataFrame
     costs: pd.DataFrame
 
     def zero_shot(self) -> pd.DataFrame:
-        """Return ways by targets: the mean score over the languages that were never trained on."""
-        elsewhere = self.scores[self.scores["language"] != ENGLISH]
+        """Return ways by targets: the mean score over the languages that no way was trained on for this target.
+
+        So all ways are averaged over the same languages, whatever their source languages.
+        """
+        taught = self._taught()
+        pairs = zip(self.scores["target"], self.scores["language"], strict=True)
+        elsewhere = self.scores[[language not in taught[target] for target, language in pairs]]
         ways, targets = self.scores["way"].unique(), self.scores["target"].unique()
         means = elsewhere.groupby(["way", "target"])["score"].mean().unstack()
         frame: pd.DataFrame = means.reindex(index=ways, columns=targets)
         return frame
+
+    def _taught(self) -> dict[str, set[str]]:
+        """Return by target the languages that some way was trained on."""
+        some = self.scores[self.scores["taught"]]
+        return {
+            target: set(some.loc[some["target"] == target, "language"]) for target in self.scores["target"].unique()
+        }
+
+    def _notes(self) -> list[str]:
+        """Say of each target which languages are left out though not every way was trained on them."""
+        always = self.scores.groupby(["target", "language"])["taught"].all()
+        unlike = {
+            target: sorted(one for one in languages if not always[target, one])
+            for target, languages in self._taught().items()
+        }
+        return [
+            f"{target}: left out for all, as some ways were trained on rows in {' '.join(languages)}"
+            for target, languages in unlike.items()
+            if languages
+        ]
 
     def tables(self) -> list[Table]:
         """Return the scores and the costs."""
@@ -41,7 +67,7 @@ class Overview:
             for way, method, trained, size, seconds in self.costs.to_numpy().tolist()
         ]
         return [
-            Table(title, ["", "mean", *means.columns], rows),
+            Table(title, ["", "mean", *means.columns], rows, self._notes()),
             Table("what one target took, without its head", ["", "method", "trained", "saved", "training"], costs),
         ]
 
@@ -55,7 +81,13 @@ def overview(study: Study) -> Overview:
     import pandas as pd
 
     scores = [
-        {"way": way.name, "target": target, "language": language, "score": score}
+        {
+            "way": way.name,
+            "target": target,
+            "language": language,
+            "score": score,
+            "taught": language in study.scored(way, target).source_languages,
+        }
         for way in study.ways
         for target in study.targets
         for language, score in _scores(study.scores(way, target)).items()

@@ -56,6 +56,8 @@ def _notes(evaluation: Evaluation) -> list[str]:
         notes.append(f"ranked in a pool without {' '.join(absent)}, which is easier than that of all languages")
     if head != metrics["task"]:
         notes.append(f"answered by the head for {head}")
+    if sources := metrics.get("source_languages"):
+        notes.append(f"zero-shot except in what it was trained on: {' '.join(sources)}")
     if metrics["select_on"] == "xtreme":
         notes.append("the checkpoint was chosen on XTREME's English test rows")
     notes += [f"ALARM: {alarm['message']}" for alarm in metrics["alarms"]]

@@ -89,7 +89,8 @@ class RunRecord(BaseModel):
     `initialisation` is a digest of the module's first weights: only modules that began alike may be averaged
     number by number. It is empty where every weight of the encoder was trained. `first_heads` are digests of the
     heads' first weights by task. `best` is the best look; its `average`, where there is one, is what was kept.
-    `held_out` is for masked language modelling alone.
+    `held_out` is for masked language modelling alone. `source_languages` are those of all labelled rows that this run
+    and the runs before it were trained on, sorted; None in a record of before there was a choice.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer version may have written more
@@ -109,6 +110,7 @@ class RunRecord(BaseModel):
     budget: Budget
     cost: Cost
     held_out: HeldOut | None = None
+    source_languages: list[str] | None = None
 
 
 def nothing_trained(before: Sequence[RunRecord] = (), adapter_bytes: int = 0, wall_s: float = 0.0) -> dict[str, Any]:
@@ -154,6 +156,15 @@ class Run:
     def phase(self) -> str:
         """What made it: intermediate, target, mlm, merge, stack, average, or base (an untrained encoder's scores)."""
         return str(self.record.config["phase"])
+
+    @property
+    def source_languages(self) -> list[str]:
+        """The languages of all labelled rows that it and the runs before it were trained on: never zero-shot."""
+        if self.record.source_languages is not None:
+            return self.record.source_languages
+        if self.phase in ("base", "mlm"):
+            return []
+        return sorted({str(rows["language"]) for rows in self.record.data.values()}) or ["en"]  # there was no other
 
     @property
     def modules(self) -> list[Module]:

@@ -70,7 +70,7 @@ def train_target(
     on_top: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Train a target task on its English rows, usually from an intermediate run, and return the run.
+    """Train a target task on its rows in the source language, usually from an intermediate run, and return the run.
 
     The arguments are those of `train_intermediate`. The head is fresh, unless the setting `reuse_head` names a
     task of `start` whose head has the same labels.

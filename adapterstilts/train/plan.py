@@ -17,6 +17,7 @@ from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
 from adapterstilts.data.own import find_tasks
 from adapterstilts.data.rows import Rows
 from adapterstilts.data.source import load_languages, load_rows
+from adapterstilts.data.source_language import from_language
 from adapterstilts.data.text_files import text_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import SavedHead, read_head
@@ -86,6 +87,7 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
     config, runtime = _settle(phase, names, start, given)
     for task in declared:
         reusable_head(start.run, config.reuse_head, task)
+    declared = [_in_source_language(task, one, config) for task, one in zip(declared, asked, strict=True)]
     rows = {label: pair for task in declared for label, pair in _load(task, config, revisions).items()}
     heads = [reusable_head(start.run, config.reuse_head, train.task) for train, _ in rows.values()]
     base = start.find_base(given.base)
@@ -99,7 +101,7 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
 
 
 def _learned(task: Task) -> Task:
-    """Return the task whose English rows and head serve `task`: itself, or the one that it learns from."""
+    """Return the task whose train rows and head serve `task`: itself, or the one that it learns from."""
     learnable(task)
     if "train" in task.splits:
         return task
@@ -108,6 +110,19 @@ def _learned(task: Task) -> Task:
     other = tasks.get(task.learns_from[0])
     log_once(f"{task.name} has no train rows; it learns from {other.name}, whose head answers it")
     return other
+
+
+def _in_source_language(task: Task, asked: Task, config: RunConfig[MethodSettings]) -> Task:
+    """Return the task as one that is trained on in the language that was asked for; without one, as it is."""
+    language = config.data.source_language
+    if language is None:
+        return task
+    if config.data.select_on == "xtreme":
+        raise UserError(
+            "data.select_on = 'xtreme': XTREME chooses checkpoints on English test rows, and on no other language's",
+            fix="leave --select-on or --source-language out",
+        )
+    return from_language(task, asked, language, mirror_folder(config.resources.mirror))
 
 
 def reusable_head(run: Run | None, name: str | None, task: Task) -> SavedHead | None:
@@ -154,7 +169,7 @@ def _settle(
 
 
 def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> dict[str, tuple[Rows, Rows]]:
-    """Return train and dev rows by label: the English ones; of a multilingual format, those of every language.
+    """Return train and dev rows by label: those in the source language; of a multilingual format, in every language.
 
     Of the train rows they are as many as were asked for, of the dev rows the first ones, which choose the checkpoint.
     """

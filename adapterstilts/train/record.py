@@ -8,6 +8,7 @@ import shutil
 from typing import Any
 
 from adapterstilts.evaluation.heads import save_head
+from adapterstilts.formats import formats
 from adapterstilts.metrics import Scores
 from adapterstilts.store.atomic import flush_tree, write_json
 from adapterstilts.store.run import (
@@ -77,6 +78,7 @@ def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
             trainable_params=TrainableParams(adapter=sizes["adapter."], heads=sizes["heads."]),
         ),
         held_out=_held_out(member),
+        source_languages=sorted({*_taught_in(member), *(run.source_languages if run else ())}),
     )  # fmt: skip
 
 
@@ -87,6 +89,12 @@ def _best(member: Member) -> dict[str, Any]:
     if not state.averaged:
         return best
     return {**best, "average": {"looks": state.averaged, "score": state.average_score}}
+
+
+def _taught_in(member: Member) -> set[str]:
+    """Return the languages of the labelled rows; text whose hidden words are guessed has no labels."""
+    rows = [encoded.rows for encoded in member.train.values()]
+    return {one.language for one in rows if not getattr(formats.get(one.task.format), "multilingual", False)}
 
 
 def _held_out(member: Member) -> HeldOut | None:

@@ -11,6 +11,7 @@ import torch
 from transformers import get_linear_schedule_with_warmup
 
 from adapterstilts.config.resolve import resolve
+from adapterstilts.config.schema import TrainSettings
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import read_head
 from adapterstilts.evaluation.load import load_run
@@ -19,7 +20,7 @@ from adapterstilts.methods import methods
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.train import loop
 from adapterstilts.train.command import make_member, train_intermediate, train_target
-from adapterstilts.train.member import rate_factor
+from adapterstilts.train.member import rate_factor, warmup_of
 from adapterstilts.train.plan import Given, make_plan
 
 CPU = torch.device("cpu")
@@ -107,7 +108,9 @@ def test_the_learning_rate_is_that_of_transformers(total, warmup):
     optimiser = torch.optim.SGD([parameter], lr=1.0)
     theirs = get_linear_schedule_with_warmup(optimiser, math.ceil(total * warmup), total)
     for step in range(total):
-        assert rate_factor(step, total, warmup) == pytest.approx(optimiser.param_groups[0]["lr"])
+        assert rate_factor(step, total, warmup_of(total, TrainSettings(warmup_ratio=warmup))) == pytest.approx(
+            optimiser.param_groups[0]["lr"]
+        )
         optimiser.step()
         theirs.step()
 

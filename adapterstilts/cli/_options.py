@@ -37,6 +37,7 @@ _SHORTHANDS = {
     "limit_train": "data.limit_train",
     "select_on": "data.select_on",
     "languages": "data.languages",
+    "recipe": "recipe",
     "source_language": "data.source_language",
     "reuse_head": "reuse_head",
 }
@@ -66,6 +67,7 @@ _training = (
     as_json,
 )
 _labelled = (
+    click.option("--recipe", metavar="NAME|FILE", help="Settings of a paper or its code, such as paper/jiant."),
     click.option(
         "--source-language", metavar="xx", help="Train and select on rows in this language.  [default: mostly en]"
     ),

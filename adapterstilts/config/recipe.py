@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +14,13 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE.parent / "recipes", _PACKAGE / "_recipes")  # a checkout's, else the wheel's
+
+
+class Wrong(NamedTuple):
+    """What is wrong with one entry of a recipe: its place in the file, part by part, and why."""
+
+    place: tuple[str | int, ...]
+    text: str
 
 
 def find_recipe(name: str) -> Path:
@@ -32,7 +40,7 @@ def find_recipe(name: str) -> Path:
 
 
 def read_recipe(name: str, schema: type[Schema]) -> Schema:
-    """Return a recipe as `schema`; a UserError tells which of its entries is wrong, with its value."""
+    """Return a recipe as `schema`; a UserError tells which of its entries is wrong, with its line and value."""
     import yaml
 
     file = find_recipe(name)
@@ -41,8 +49,31 @@ def read_recipe(name: str, schema: type[Schema]) -> Schema:
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML", where=str(error), fix="mend the line it names") from None
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc']))} = {one['input']!r}: {one['msg']}" for one in error.errors()]
-        raise UserError(f"{file} is not a recipe of this kind", where="\n  ".join(wrong), fix="mend these") from None
+        raise refusal(
+            file, [Wrong(one["loc"], f" = {one['input']!r}: {one['msg']}") for one in error.errors()]
+        ) from None
+
+
+def refusal(file: Path, problems: Iterable[Wrong]) -> UserError:
+    """Return all that is wrong with a recipe's entries as one error, each with its line."""
+    import yaml
+
+    lines = dict(_lines(yaml.compose(file.read_text(encoding="utf-8")), ()))
+    told = sorted((_line(lines, one.place), ".".join(map(str, one.place)) + one.text) for one in problems)
+    where = "\n  ".join(f"line {line}: {text}" for line, text in told)
+    return UserError(f"{file} is not a recipe of this kind", where=where, fix="mend these")
+
+
+def _lines(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    """Yield the line of every entry below a node of YAML, counted from 1."""
+    for key, value in node.value if node is not None and node.id == "mapping" else ():
+        yield (*place, key.value), key.start_mark.line + 1
+        yield from _lines(value, (*place, key.value))
+
+
+def _line(lines: dict[tuple[str | int, ...], int], place: tuple[str | int, ...]) -> int:
+    """Return the line of an entry; of one that is not there, the line of what it should stand in."""
+    return next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

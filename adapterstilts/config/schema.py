@@ -71,6 +71,7 @@ class TrainSettings(Frozen):
     epochs: float = Field(3.0, gt=0, description="Passes over the training rows.")
     max_steps: int | None = Field(None, ge=1, description="Stop after so many steps; none: by epochs.")
     warmup_ratio: float = Field(0.1, ge=0, le=1, description="Share of the steps with rising rate (jiant).")
+    warmup_steps: int | None = Field(None, ge=0, description="Steps with rising rate; none: train.warmup_ratio of all.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW, not on biases and LayerNorms (jiant).")
     adam_epsilon: float = Field(1e-8, gt=0, description="AdamW (jiant).")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm (jiant).")
@@ -137,6 +138,14 @@ class EvaluationSettings(Frozen):
     resources: ResourceSettings = ResourceSettings()
 
 
+class RecipeUsed(Frozen):
+    """The recipe that a run's settings are from: `sure` says how surely each that it gave is known."""
+
+    name: str
+    digest: str
+    sure: dict[str, str]
+
+
 Method = TypeVar("Method", bound=MethodSettings)
 
 
@@ -150,6 +159,9 @@ class RunConfig(Frozen, Generic[Method]):
     start: str | None = Field(None, description="Run folder to start from (--from).")
     on_top: bool = Field(False, description="Freeze the start and train a fresh module above it.")
     reuse_head: str | None = Field(None, description="Start the heads from that of this task in the start.")
+    recipe: RecipeUsed | None = Field(
+        None, description="Take what is not set from this recipe, a name or a YAML file (--recipe); none: the defaults."
+    )
     seed: int = Field(0, ge=0, description="Decides order, first weights and dropout.")
     init_seed: int | None = Field(
         None, ge=0, description="Decides first weights in its place: runs to be averaged share one; none: seed."

@@ -99,7 +99,7 @@ def optimiser_step(member: Member, runtime: Runtime) -> StepResult:
     _must_be_finite(member, task, indices, loss_value, norm_value)
     if not state.task_steps.get(task):
         _must_have_gradients(member, task)
-    rate = (settings.learning_rate or 0.0) * rate_factor(state.step, member.total_steps, settings.warmup_ratio)
+    rate = (settings.learning_rate or 0.0) * rate_factor(state.step, member.total_steps, member.warmup)
     for group in member.optimiser.param_groups:
         group["lr"] = rate
     member.optimiser.step()

@@ -64,6 +64,7 @@ class Member:
             self.config.seed,
         )
         self.total_steps = self.settings.max_steps or self._steps_of_epochs()
+        self.warmup = warmup_of(self.total_steps, self.settings)
         self.look_every = self.settings.eval_every or min(1000, max(1, self.total_steps // 10))
         self.size = encoder_size(self.model.encoder, self.method.frozen_base)
         adapter = self.method.parameters(self.model.encoder, self.name)
@@ -157,12 +158,16 @@ def make_optimiser(parameters: Mapping[str, torch.nn.Parameter], settings: Train
     )
 
 
-def rate_factor(step: int, total: int, warmup_ratio: float) -> float:
+def warmup_of(total: int, settings: TrainSettings) -> int:
+    """Return how many of `total` steps have a rising rate: those that were asked for, or the share rounded up."""
+    return math.ceil(total * settings.warmup_ratio) if settings.warmup_steps is None else settings.warmup_steps
+
+
+def rate_factor(step: int, total: int, warmup: int) -> float:
     """Return the share of the peak learning rate at optimiser step `step` (from 0) of `total`.
 
-    Linear warm-up from zero, then linear decay to zero, as transformers' get_linear_schedule_with_warmup.
+    Linear from zero in `warmup` steps, then linear to zero, as transformers' get_linear_schedule_with_warmup.
     """
-    warmup = math.ceil(total * warmup_ratio)
     if step < warmup:
         return step / max(1, warmup)
     return max(0.0, (total - step) / max(1, total - warmup))

@@ -28,6 +28,7 @@ from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import Split, Task, require, tasks
 from adapterstilts.tasks._groups import expand, must_be_tasks
+from adapterstilts.train.recipe import with_recipe
 from adapterstilts.train.start import Start, find_start, must_fit
 
 
@@ -155,7 +156,8 @@ def _settle(
         "phase": phase, "tasks": tuple(names), "method": {**start.settings(), "name": given.method},
         "start": str(given.start) if given.start else None, "on_top": start.on_top,
     }  # fmt: skip
-    config: RunConfig[MethodSettings] = resolve(fields, given.settings or {}, method.schema)
+    settings = with_recipe(given.settings or {}, names, given.method)
+    config: RunConfig[MethodSettings] = resolve(fields, settings, method.schema)
     must_fit(start, config.method)
     runtime = choose_runtime(config.resources, config.precision)
     rate = config.train.learning_rate or method.learning_rate

@@ -10,6 +10,7 @@ import pytest
 from adapterstilts.cli import run as command
 from adapterstilts.compose.merge import merge
 from adapterstilts.data import source_language
+from adapterstilts.data.source import load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate, evaluate_base
 from adapterstilts.report.compare import compare
@@ -77,9 +78,10 @@ def test_an_intermediate_task_takes_it_too_by_flag(base, mirror, tmp_path, capsy
     assert json.loads((tmp_path / "udpos/run.json").read_text())["source_languages"] == ["de"]
 
 
-def test_where_no_rows_are_here_at_all_the_mirror_is_named(train):
+def test_where_no_rows_are_here_at_all_the_mirror_is_named(train, capsys):
     with pytest.raises(UserError, match="cannot read configuration 'PAN-X.sw', split 'train'"):
         train("panx", "sw")
+    assert "its sw rows" not in capsys.readouterr().err
 
 
 def test_a_language_that_the_task_lacks_is_refused_with_those_that_it_has(train):
@@ -104,6 +106,37 @@ def test_what_is_scored_is_never_trained_on(train):
         train("xquad", "de")
     assert "task squad_v1, which xquad learns from, has no train and dev rows in language 'de'" in str(caught.value)
     assert "xquad has de rows, but those are what is scored" in str(caught.value)
+
+
+def test_a_task_of_ones_own_is_trained_on_in_any_language_that_has_files(base, tmp_path):
+    rows = "premise,hypothesis,label\nA bus.,A car.,no\nA box.,A box.,yes\nA cup.,A hat.,no\nA man.,A man.,yes\n"
+    for name in ("en", "sw", "dev"):
+        (tmp_path / f"{name}.csv").write_text(rows)
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nformat: classification\nlabels: ['no', 'yes']\n"
+        "columns: {text_a: premise, text_b: hypothesis, label: label}\n"
+        "languages: {en: {train: en.csv, dev: dev.csv}, sw: {train: sw.csv, dev: dev.csv}, de: {dev: dev.csv}}\n"
+    )
+    begin = {"base": str(base), "settings": {"train.max_steps": 1, "precision": "fp32", "data.source_language": "sw"}}
+    run = train_target(str(tmp_path / "own.yaml"), out=tmp_path / "run", **begin)
+    assert run.source_languages == [rows["language"] for rows in run.record.data.values()][:1] == ["sw"]
+    begin["settings"]["data.source_language"] = "de"
+    with pytest.raises(UserError, match="task own has no train and dev rows in language 'de'\n.*here: en, sw\n"):
+        train_target(str(tmp_path / "own.yaml"), out=tmp_path / "none", **begin)
+
+
+@pytest.mark.real
+def test_real_rows_of_other_languages_are_those_that_were_published(real_data):
+    mirror = str(real_data / "hub")
+    swahili = source_language.from_language(tasks.get("tydiqa"), tasks.get("tydiqa"), "sw", mirror)
+    split = [load_rows(swahili, swahili.train_language, split, mirror) for split in ("train", "dev")]
+    assert sum(map(len, split)) == 2755  # TyDiQA's own count of Swahili train questions
+    assert all(name.startswith("swahili-") for rows in split for name in rows.ids())
+    assert not set(split[0].ids()) & set(split[1].ids())
+    udpos = tasks.get("udpos")
+    assert source_language.from_language(udpos, udpos, "tr", mirror).train_language == "tr"
+    with pytest.raises(UserError, match="has no train and dev rows in language 'th'\n.*here: en, tr\n"):
+        source_language.from_language(udpos, udpos, "th", mirror)
 
 
 def test_translations_in_the_mirror_count_as_the_tasks_own(train, monkeypatch):

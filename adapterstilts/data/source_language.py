@@ -29,12 +29,13 @@ def from_language(task: Task, asked: Task, language: str, mirror: str | None) ->
     task = with_translations(task, mirror)
     if language not in task.configs or not _can_teach(task, language, mirror):
         known = [one for one in task.languages if _can_teach(task, one, mirror)]
-        if known or language not in task.configs:  # where nothing at all is here, reading the rows tells what is amiss
-            raise UserError(
-                f"task {_named(task, asked)} has no {' and '.join(_needed(task))} rows in language {language!r}",
-                where=_where(known, task, asked, language),
-                fix=f"{nearest(language, known)}; or write translated ones: adapterstilts translate --help",
-            )
+        if language in task.configs and not known:  # nothing at all is here: reading the rows tells what is amiss
+            return replace(task, train_language=language)
+        raise UserError(
+            f"task {_named(task, asked)} has no {' and '.join(_needed(task))} rows in language {language!r}",
+            where=_where(known, task, asked, language),
+            fix=f"{nearest(language, known)}; or write translated ones: adapterstilts translate --help",
+        )
     log_once(f"{task.name}: trained on its {language} rows; its {language} dev rows choose the checkpoint")
     return replace(task, train_language=language)
 

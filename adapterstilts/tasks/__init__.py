@@ -31,7 +31,7 @@ class Task:
     What only some tasks need: `unlabelled` says what a label of -1 means, `drop` where the data set
     documents it as "no gold label", `refuse` everywhere else. `wording` says the codes of a field in words.
     `id_prefix` tells a language's rows by their id, where one configuration holds all languages. `held_out`
-    is the share of the English train rows that serves as dev, where the data set has no dev rows of its
+    is the share of the train rows that serves as dev, where the data set has no dev rows of its
     own. `learns_from` names the tasks whose rows and head serve a target without train rows, the usual one
     first. `no_answer`: some questions have none. `version` grows when rows would be read differently.
 

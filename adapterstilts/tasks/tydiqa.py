@@ -40,7 +40,7 @@ TASK = Task(
     id_prefix={language: f"{name}-" for language, name in _NAMES.items()},
     held_out=0.1,
     notes=(
-        "All languages share one file; the ids tell them apart, and only English rows are trained on. A tenth of "
+        "All languages share one file; the ids tell them apart; English rows are trained on. A tenth of "
         "them is held out to choose the checkpoint; XTREME takes its English test rows for that "
         "(data.select_on=xtreme). Many offsets are shifted; answers are looked up by their text."
     ),

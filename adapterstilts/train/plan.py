@@ -121,7 +121,7 @@ def _in_source_language(task: Task, asked: Task, config: RunConfig[MethodSetting
     if config.data.select_on == "xtreme":
         raise UserError(
             "data.select_on = 'xtreme': XTREME chooses checkpoints on English test rows, and on no other language's",
-            fix="leave --select-on or --source-language out",
+            fix="use --select-on dev, or leave --source-language out",
         )
     return from_language(task, asked, language, mirror_folder(config.resources.mirror))
 

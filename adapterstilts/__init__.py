@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adapterstilts.train.command import train_intermediate as train_intermediate
     from adapterstilts.train.command import train_target as train_target
     from adapterstilts.train.pretrain import pretrain as pretrain
+    from adapterstilts.translation.command import translate as translate
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOMES = {
     "stack": "compose.stack",
     "train_intermediate": "train.command",
     "train_target": "train.command",
+    "translate": "translation.command",
 }
 __all__ = sorted(_HOMES)
 

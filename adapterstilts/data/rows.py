@@ -56,6 +56,7 @@ class Rows:
             "rows_repaired": self.repaired,
             "selection": self.selection,
             **({"changed": dict(self.changed)} if self.changed else {}),
+            **({"translated": dict(self.task.translated[self.language])} if self._is_translated() else {}),
         }
 
     def ids(self) -> list[str]:
@@ -106,6 +107,9 @@ class Rows:
             columns = self.read(batch)
             for values in zip(*columns.values(), strict=True):
                 yield dict(zip(columns, values, strict=True))
+
+    def _is_translated(self) -> bool:
+        return self.language in self.task.translated
 
     def _say(self, name: str, codes: list[str]) -> list[str]:
         words = self.task.wording[name]

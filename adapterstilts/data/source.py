@@ -21,6 +21,7 @@ from adapterstilts.data.joined import joined
 from adapterstilts.data.labels import read_labels, with_own_labels
 from adapterstilts.data.reshaping import reshapes
 from adapterstilts.data.rows import Rows
+from adapterstilts.data.translated import with_translations
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import formats
 from adapterstilts.store.places import cache_root, imported_root, remembered
@@ -48,7 +49,7 @@ def load_rows(
     """
     if task.parts:
         return _joined(task, language, split, mirror, revision)
-    if task.files:
+    if task.files and language not in task.translated:
         table, revision = _from_files(task, language, split)
     elif mirror or task.licensed:
         table, revision = _from_folder(task, language, split, mirror)
@@ -65,7 +66,8 @@ def _joined(task: Task, language: str, split: Split, mirror: str | None, revisio
     """Return the rows of all parts, one after the other; `revision` holds theirs, with + between."""
     revisions = revision.split("+") if revision else [None] * len(task.parts)
     parts = [
-        load_rows(tasks.get(name), language, split, mirror, at) for name, at in zip(task.parts, revisions, strict=True)
+        load_rows(with_translations(tasks.get(name), mirror), language, split, mirror, at)
+        for name, at in zip(task.parts, revisions, strict=True)
     ]
     return joined(task, language, split, parts)
 
@@ -75,7 +77,7 @@ def _from_folder(task: Task, language: str, split: Split, mirror: str | None) ->
     in_mirror = mirror and (Path(mirror) / task.repo).is_dir()
     repository = _imported(task) if task.licensed and not in_mirror else _in_mirror(task, mirror or "")
     config, hub_split = task.config(language), task.split(split)
-    revision = _mirror_revision(repository, config)
+    revision = _mirror_revision(repository, config, with_card=language not in task.translated)
     # The library's own cache takes two folders with the same repository name for one and the same, and
     # serves the rows of the first for the second; so each content has a cache of its own.
     own_cache = str(cache_root() / "mirrors" / revision.removeprefix("mirror:"))
@@ -120,7 +122,7 @@ def _from_hub(task: Task, language: str, split: Split, revision: str | None) -> 
 def _declared(task: Task, language: str, split: Split, table: Any, revision: str) -> Rows:
     """Return the table's rows of `language`, once its columns and label names are the declared ones."""
     format = formats.get(task.format)
-    if task.reshape:
+    if task.reshape and language not in task.translated:
         table = reshapes.get(task.reshape)(task, language, table)
         if not len(table):
             raise NoSuchRows(f"task {task.name}: no rows of language {language!r} here", fix="choose another language")
@@ -204,8 +206,9 @@ def _files(repository: Path, config: str, hub_split: str | None = None) -> list[
     return sorted((repository / config).glob(pattern)) or sorted((repository / "data").glob(pattern))
 
 
-def _mirror_revision(repository: Path, config: str) -> str:
-    files = [*_files(repository, config), *repository.glob("README.md")]
+def _mirror_revision(repository: Path, config: str, *, with_card: bool = True) -> str:
+    """Return a digest of a configuration's files; without the card, which grows with every translated language."""
+    files = [*_files(repository, config), *(repository.glob("README.md") if with_card else ())]
 
     def compute() -> str:
         total = hashlib.sha256()

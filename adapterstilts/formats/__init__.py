@@ -72,7 +72,8 @@ class Format(Protocol):
     tokens that the example takes in a pass), `row`, `part` and what `collate` needs to make a batch.
 
     A format may have more: `noisy`, the fields whose texts noise may touch without changing the gold, and
-    `labels_words`, where each word has a gold label of its own.
+    `labels_words`, where each word has a gold label of its own. `texts` are the fields that a translator may write in
+    another language without changing the gold; a format without any is not translated.
     """
 
     fields: tuple[str, ...]

@@ -22,6 +22,7 @@ class Classification:
     max_length = 256
     positional = False
     noisy = ("text_a", "text_b")
+    texts = ("text_a", "text_b")
     version = 2
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

@@ -32,6 +32,7 @@ class MultipleChoice:
     max_length = 256
     positional = True
     noisy = ("context", "question")
+    texts = ("context", "question", "choices", *_CHOICE_COLUMNS)
     version = 1
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

@@ -33,6 +33,7 @@ class Preference:
     optional = ("prompt",)
     gold_kind: GoldKind = "none"
     label_field = ""
+    texts = ("prompt", CHOSEN, REJECTED)
     max_length = 512
     positional = True
     version = 1

@@ -44,6 +44,7 @@ class Span:
     max_length = 384
     positional = True
     noisy = ("question",)
+    texts = ("context", "question")  # answers are looked for in what the context becomes
     version = 1
 
     def features(self, tokenizer: Any) -> dict[str, pa.DataType]:

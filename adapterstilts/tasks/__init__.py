@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.registry import Catalog
@@ -48,6 +48,9 @@ class Task:
     Where the labels are not plain: `open_labels` says that they are the names that the rows bring, `numbered` names
     the data's bare numbers from 0 on, where its authors say their order, and `counted_as` says as which other label
     one counts where a head does not know it.
+
+    `translated` is never declared: it says of the languages that a mirror's machine translations add by what they were
+    translated (`data/translated.py`).
     """
 
     name: str
@@ -82,6 +85,7 @@ class Task:
     open_labels: bool = False
     numbered: tuple[str, ...] = ()
     counted_as: Mapping[str, str] = field(default_factory=dict)
+    translated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def languages(self) -> tuple[str, ...]:

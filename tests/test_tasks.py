@@ -92,7 +92,8 @@ def test_a_task_is_learned_from_english_rows_its_own_or_another_tasks(name):
             assert formats.get(task.format).positional or teacher.labels == known
         assert tasks.get(task.learns_from[0]).roles[0] == "intermediate"
     elif learns(task):
-        assert task.languages[0] == "en"
+        assert task.train_language == task.languages[0] == "en" or "en" not in task.configs
+        assert task.train_language in task.configs
         assert "train" in task.splits
         assert ("dev" in task.splits) != bool(task.held_out)
     if task.learns_from or not learns(task):

@@ -48,8 +48,8 @@ def translate(task: str, to: str, split: str, as_json: bool, **options: Any) -> 
 
     names = ("mirror", "device", "precision", "assignments")
     wanted = _options.settings({name: options[name] for name in names})
-    wanted |= {name: options[name] for name in ("flagged", "beams") if options[name] is not None}
-    where = {name: options[name] for name in ("model", "out", "limit", "back_translate")}
+    wanted |= {name: options[name] for name in ("flagged", "beams", "back_translate") if options[name] is not None}
+    where = {name: options[name] for name in ("model", "out", "limit")}
     report = write(task, to=_words(to), splits=_splits(split), settings=wanted, **where)
     if as_json:
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))

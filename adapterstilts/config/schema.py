@@ -153,6 +153,7 @@ class TranslationSettings(Frozen):
     beams: int | None = Field(None, ge=1, le=32, description="Beam search; none: as the model's own files say.")
     batch_tokens: int = Field(4096, ge=1, description="Tokens of one batch, padding included.")
     ratio: float = Field(3.0, gt=1, description="A length off the language's usual one by this factor is flagged.")
+    back_translate: str | None = Field(None, description="A model that translates back; none: that is not checked.")
     back: float = Field(0.3, ge=0, le=1, description="What comes back less like its source (chrF) is flagged.")
     flagged: Literal["drop", "keep"] = Field(
         "drop", description="keep: flagged rows stay; a column says why."

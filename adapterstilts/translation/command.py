@@ -66,14 +66,12 @@ def translate(
     out: str | Path,
     splits: Sequence[Split] = ("train", "dev"),
     limit: int | None = None,
-    back_translate: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write a task's English rows and their translations as a mirror into the folder `out`; return the report.
 
     `to`: language codes that the task does not have. `model`: a Hub id or folder of an M2M100, NLLB or OPUS-MT model,
-    or `mini`, which knows the embedded world. `limit`: the first rows of each split; None means all. `back_translate`:
-    a model that translates back, so that what comes back unlike is flagged; None means no such check. `settings`: see
+    or `mini`, which knows the embedded world. `limit`: the first rows of each split; None means all. `settings`: see
     `TranslationSettings`. Further languages and tasks may be written into the same folder. The report, also written
     as report.json, counts by language and split the rows that were left out, and why. What is translated is kept
     sentence by sentence: the same call goes on where it stopped and ends with the same files. Raises UserError for bad
@@ -83,15 +81,15 @@ def translate(
     declared = find_task(task)
     must_be_translatable(declared)
     _must_be_new(declared, to)
-    translators = [_translator(one, wanted) if one else None for one in (model, back_translate)]
-    assert translators[0] is not None
+    translator = _translator(model, wanted)
+    back = _translator(wanted.back_translate, wanted) if wanted.back_translate else None
     for language in to:
-        translators[0].check(declared.train_language, language)
-        if translators[1]:
-            translators[1].check(language, declared.train_language)
+        translator.check(declared.train_language, language)
+        if back:
+            back.check(language, declared.train_language)
     mirror = None if declared.files else mirror_folder(wanted.resources.mirror or usual_mirror(model, None))
     rows = _load(declared, splits, mirror, limit)
-    work = Work(declared, Path(out), translators[0], translators[1], wanted, rows)
+    work = Work(declared, Path(out), translator, back, wanted, rows)
     with locked(work.out), listening() as stop:
         remove_leftovers(work.out)
         _must_go_with(work, to)

@@ -199,6 +199,14 @@ def test_answers_stand_where_they_are_said_to(to, tmp_path, mirror):
             assert row["context"][start : start + len(text)] == text
 
 
+def test_rows_that_their_ids_tell_apart_are_told_apart_by_their_configuration(tmp_path, mirror, capsys):
+    translate("tydiqa", to=["de"], model="mini", out=tmp_path, settings={"resources.mirror": str(mirror)})
+    assert "its dev rows are a share of its train rows" in capsys.readouterr().err
+    english, german = (rows_of("tydiqa", one, tmp_path, "dev") for one in ("en", "de"))
+    assert german.ids() == english.ids()
+    assert english.ids()[0].startswith("english-")
+
+
 def test_an_own_task_is_translated_too(tmp_path):
     lines = [{"text": f"The doctor buys a red apple in the {place}.", "label": place} for place in ("kitchen", "shop")]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines * 6))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -39,6 +39,8 @@ _SHORTHANDS = {
     "languages": "data.languages",
     "recipe": "recipe",
     "source_language": "data.source_language",
+    "with_mlm": "mlm.ratio",
+    "mlm_languages": "mlm.languages",
     "reuse_head": "reuse_head",
 }
 
@@ -93,9 +95,9 @@ def training_on(task: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def run_training(train: Callable[..., Any], options: dict[str, Any]) -> Run:
-    """Call a training function with what `training` has parsed; print and return the finished run."""
-    wanted = settings(options)
+def run_training(train: Callable[..., Any], options: dict[str, Any], more: Mapping[str, object] | None = None) -> Run:
+    """Call a training function with what `training` has parsed and `more` settings; print and return the run."""
+    wanted = {**settings(options), **(more or {})}
     keys = ("method", "base", "start", "on_top", "out")
     finished: Run = train(options["task"], settings=wanted, **{key: options[key] for key in keys})
     if options["as_json"]:

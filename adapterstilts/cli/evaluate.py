@@ -32,14 +32,16 @@ def evaluate(run: str | None, task: tuple[str, ...], languages: str, as_json: bo
     """Score a finished RUN in all languages of a task, zero-shot where it never saw them.
 
     Predictions are written first and scored second; an interrupted command keeps the languages it has
-    finished. Without RUN, an untrained base is scored on a task that needs no head. Scores of mixed pairs and
-    under noise stand apart from ordinary ones.
+    finished. Without RUN, an untrained base is scored on a task that needs no trained head. On text (wikipedia), a
+    run without an LM head of its own answers with its base's: how well it still knows its languages. Scores of mixed
+    pairs and under noise stand apart from ordinary ones.
 
     \b
     Examples:
       adapterstilts evaluate runs/udpos --task udpos
       adapterstilts evaluate runs/xnli --task xnli --languages sw,ur --split dev --json
       adapterstilts evaluate runs/cosmos_qa --task xcopa --head cosmos_qa
+      adapterstilts evaluate runs/mnli --task wikipedia --split dev --languages en,sw
       adapterstilts evaluate runs/xnli --task xnli --pairs mixed --noise chars:0.1
       adapterstilts evaluate --base FacebookAI/xlm-roberta-large --out runs/base --task tatoeba --layer sweep
     """

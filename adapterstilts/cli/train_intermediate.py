@@ -6,13 +6,22 @@ from typing import Any
 
 import click
 
-from adapterstilts.cli import _options
+from adapterstilts.cli import _options, _text
 
 
 @click.command(short_help="Learn intermediate tasks.")
 @_options.training
-def train_intermediate(**options: Any) -> None:
+@click.option("--with-mlm", metavar="RATIO", help="Interleave masked LM: this share of the steps, above 0, below 1.")
+@click.option("--mlm-languages", metavar="xx,yy", help="Languages of its text.  [default: all that are here]")
+@click.option(
+    "--mlm-text", multiple=True, metavar="LANGUAGE=FILE", help="Your own UTF-8 text instead; may be repeated."
+)
+def train_intermediate(mlm_text: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Learn one or several intermediate tasks, as a module on a frozen base or by full fine-tuning.
+
+    With --with-mlm, masked LM on Wikipedia (or a mirror's text in its place) comes between the tasks' steps, so that
+    languages are not forgotten. The tasks' steps stay as many as without, and their dev rows alone choose the
+    checkpoint; how well hidden tokens of held-out text are guessed is told from before and after.
 
     The same command again resumes an interrupted run.
 
@@ -21,10 +30,14 @@ def train_intermediate(**options: Any) -> None:
       adapterstilts train-intermediate --task snli --out runs/snli
       adapterstilts train-intermediate --task snli --task udpos --set method.r=16 --out runs/both
       adapterstilts train-intermediate --task mnli --method full --out runs/mnli-full
+      adapterstilts train-intermediate --task mnli --with-mlm 0.2 --mlm-languages en,sw,ur --out runs/mnli-mlm
     """
     from adapterstilts.train.command import train_intermediate as train
 
-    _options.run_training(train, options)
+    more = {"data.text": _text.by_language(mlm_text, "--mlm-text")} if mlm_text else {}
+    run = _options.run_training(train, {**options, "as_json": as_json}, more)
+    if not as_json:
+        _text.show_held_out(run)
 
 
 COMMAND = train_intermediate

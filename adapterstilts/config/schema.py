@@ -69,7 +69,9 @@ class TrainSettings(Frozen):
     )
     batch_size: int = Field(32, ge=1, description="Examples per optimiser step (XTREME and jiant: 32).")
     epochs: float = Field(3.0, gt=0, description="Passes over the training rows.")
-    max_steps: int | None = Field(None, ge=1, description="Stop after so many steps; none: by epochs.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after so many steps (those of --with-mlm aside); none: by epochs."
+    )
     warmup_ratio: float = Field(0.1, ge=0, le=1, description="Share of the steps with rising rate (jiant).")
     warmup_steps: int | None = Field(None, ge=0, description="Steps with rising rate; none: train.warmup_ratio of all.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW, not on biases and LayerNorms (jiant).")
@@ -116,6 +118,19 @@ class DataSettings(Frozen):
     )
 
 
+class InterleavingSettings(Frozen):
+    """Masked LM beside intermediate tasks (train-intermediate --with-mlm)."""
+
+    ratio: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Share of the steps that are masked LM, beside the tasks' own (--with-mlm); none: no such step.",
+    )
+    languages: tuple[str, ...] | None = Field(None, description="Of its text; none: all that are here.")
+
+
 class ResourceSettings(Frozen):
     """Where the work is done."""
 
@@ -155,9 +170,7 @@ class TranslationSettings(Frozen):
     ratio: float = Field(3.0, gt=1, description="A length off the language's usual one by this factor is flagged.")
     back_translate: str | None = Field(None, description="A model that translates back; none: that is not checked.")
     back: float = Field(0.3, ge=0, le=1, description="What comes back less like its source (chrF) is flagged.")
-    flagged: Literal["drop", "keep"] = Field(
-        "drop", description="keep: flagged rows stay; a column says why."
-    )
+    flagged: Literal["drop", "keep"] = Field("drop", description="keep: flagged rows stay; a column says why.")
     resources: ResourceSettings = ResourceSettings()
 
 
@@ -184,6 +197,7 @@ class RunConfig(Frozen, Generic[Method]):
     precision: Precision = Field("auto", description="auto: bf16 where the processor multiplies it natively.")
     train: TrainSettings = TrainSettings()
     data: DataSettings = DataSettings()
+    mlm: InterleavingSettings = InterleavingSettings()
     resources: ResourceSettings = ResourceSettings()
 
     @property

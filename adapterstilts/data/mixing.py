@@ -1,7 +1,7 @@
 """Several tasks in one run: one task an optimiser step, drawn in proportion to its rows.
 
 Examples-proportional mixing with a cap (Raffel et al. 2020, section 3.5.2; jiant's task_sampler.py), so that
-a large task does not drown the others.
+a large task does not drown the others. Masked LM beside them takes a share of the steps that is asked for instead.
 """
 
 from __future__ import annotations
@@ -31,6 +31,34 @@ class Mixture:
             return self.names[0]
         generator = np.random.default_rng(derive_seed(self.seed, "task", step))
         return str(generator.choice(np.asarray(self.names), p=np.asarray(self.weights)))
+
+
+@dataclass(frozen=True)
+class Interleaved:
+    """Steps of masked LM spread evenly among the tasks' steps, of which there are as many as without.
+
+    The tasks' steps come in the order that they have without, so that two such runs differ by the text alone.
+    """
+
+    tasks: Mixture
+    text: Mixture
+    steps: int
+    text_steps: int
+
+    def task_at(self, step: int) -> str:
+        """Return the task, or the language of text, of step `step`."""
+        before = self._text_steps_before(step)
+        if self._text_steps_before(step + 1) > before:
+            return self.text.task_at(before)
+        return self.tasks.task_at(step - before)
+
+    def _text_steps_before(self, step: int) -> int:
+        return (2 * step * self.text_steps + self.steps) // (2 * self.steps)
+
+
+def text_steps(steps: int, ratio: float) -> int:
+    """Return how many steps of masked LM make `ratio` of all steps where the tasks take `steps`; at least one."""
+    return max(1, round(steps * ratio / (1 - ratio)))
 
 
 def proportional(sizes: Mapping[str, int], tasks: Mapping[str, str], settings: TrainSettings, seed: int) -> Mixture:

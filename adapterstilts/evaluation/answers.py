@@ -81,7 +81,7 @@ def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop
         models = {f"{name}-layer{layer}": {**model, "layer": layer} for layer in session.layers}
         return _in_folders(session, many, models, _search(session, task, stop))
     session.loaded.add_head(head)
-    models = {name: {**model, "head": head.name}}
+    models = {name: {**model, "head": head.name, **({"head_from": head.source} if head.source else {})}}
     return _in_folders(session, many, models, lambda rows: [_answered(session, rows, head, stop)])
 
 

@@ -17,13 +17,14 @@ from adapterstilts.errors import UserError
 from adapterstilts.evaluation.answers import Evaluation, Session, answer_task
 from adapterstilts.evaluation.asked import ask
 from adapterstilts.evaluation.conditions import read_conditions
-from adapterstilts.evaluation.heads import SavedHead, as_answered, can_answer, head_for
+from adapterstilts.evaluation.heads import SavedHead, as_answered, can_answer
+from adapterstilts.evaluation.lm_head import head_of
 from adapterstilts.evaluation.load import load_run
 from adapterstilts.evaluation.mining import with_tuning
 from adapterstilts.evaluation.ranking import with_pools
 from adapterstilts.evaluation.retrieval import Layer, choose_layers
 from adapterstilts.evaluation.submission.write import must_suit_a_submission, write_submission
-from adapterstilts.formats import formats
+from adapterstilts.formats import formats, is_text
 from adapterstilts.interrupt import listening
 from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
@@ -47,8 +48,9 @@ def evaluate(
 
     `task`: names of tasks or groups. Of a group, the tasks that no head of the run answers are left out, aloud.
     `languages`: None means all that have the split here. `head`: the task whose head answers; None means the
-    task's own, or the one that it learns from. `layer`: of retrieval, the layer to read or "sweep"; None means
-    XTREME's. `settings`: `precision` (None: the run's own), `base` (another place of the run's own base),
+    task's own, or the one that it learns from; of masked LM, where the run has no LM head, that of the run before
+    it or of its base, so that any run can be asked how well it still guesses hidden tokens. `layer`: of retrieval,
+    the layer to read or "sweep"; None means XTREME's. `settings`: `precision` (None: the run's own), `base` (another place of the run's own base),
     `submission` (a folder for the predictions in XTREME's layout), `labels` (one for their gold),
     `pairs` ("mixed": both texts of a pair in different languages), `noise` ("KIND:RATE" on what is read) and
     `resources.*`, dotted as `--set` takes them. Languages that an earlier, interrupted command has finished
@@ -69,14 +71,15 @@ def evaluate_base(
     layer: Layer = None,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Evaluation]:
-    """Score an untrained base on tasks that need no head (retrieval), into `out`, a folder like a run's.
+    """Score an untrained base on tasks that need no trained head, into `out`, a folder like a run's.
 
-    So `compare` lays it beside trained runs. The other arguments are those of `evaluate`.
+    Those are retrieval, and masked LM where the base's files have an LM head. So `compare` lays it beside trained
+    runs. The other arguments are those of `evaluate`.
     """
     names = [task] if isinstance(task, str) else list(task)
     asked = ask(names, languages, lambda one: not _has_head(one))
     for one, _ in asked:
-        if _has_head(one):
+        if _has_head(one) and not is_text(one):
             raise UserError(
                 f"task {one.name} needs a trained head, and a base has none",
                 fix=f"train one: adapterstilts train-target --task {one.name} --base {base} --out DIR",
@@ -116,7 +119,7 @@ def _prepare(
         conditions.must_suit(one)
     if wanted.submission or wanted.labels:
         must_suit_a_submission(declared, split, layer)
-    heads = {one.name: head_for(run, one, head) for one in declared if _has_head(one)}
+    heads = {one.name: head_of(run, one, head, wanted.base) for one in declared if _has_head(one)}
     runtime = choose_runtime(wanted.resources, wanted.precision or run.record.config["precision"])
     mirror = mirror_folder(wanted.resources.mirror or usual_mirror(wanted.base, run))
     rows, tuning = with_tuning(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from pydantic import BaseModel, ValidationError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import Learnable, Meaning, formats, learnable
@@ -30,10 +32,12 @@ class HeadRecord(BaseModel):
 
 @dataclass(frozen=True)
 class SavedHead:
-    """A head in a run folder."""
+    """A head in a run folder; or `borrowed`, an LM head from before the run: `source` says whose."""
 
     run: Run
     record: HeadRecord
+    borrowed: Mapping[str, Tensor] | None = None
+    source: str = ""
 
     @property
     def name(self) -> str:
@@ -42,9 +46,14 @@ class SavedHead:
 
     def load(self, model: TransferModel, name: str) -> None:
         """Put the head on a model, under `name`."""
-        file = inside(self.run.path / "heads", f"{self.name}.safetensors")
         model.add_head(name, cast(Learnable, formats.get(self.record.format)), len(self.record.labels), seed=0)
-        model.heads[name].load_state_dict(load_file(file))
+        model.heads[name].load_state_dict(self.weights())
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the head's tensors."""
+        if self.borrowed is not None:
+            return dict(self.borrowed)
+        return load_file(inside(self.run.path / "heads", f"{self.name}.safetensors"))
 
 
 def save_head(model: TransferModel, task: Task, folder: Path) -> None:

@@ -110,6 +110,11 @@ class Learnable(Format, Protocol):
 formats: Catalog[Format] = Catalog("adapterstilts.formats", "FORMAT", "format")
 
 
+def is_text(task: Task) -> bool:
+    """Return whether a task is plain text whose hidden tokens are guessed, by a head that comes with the base."""
+    return bool(getattr(formats.get(task.format), "from_base", False))
+
+
 def learnable(task: Task) -> Learnable:
     """Return the task's format if it has a head; a UserError tells how such a task is used where it has none."""
     format = formats.get(task.format)

@@ -1,10 +1,12 @@
-"""How well hidden tokens are guessed: the share that is right, and the mean loss of one (XLM-R's own objective).
+"""How well hidden tokens are guessed: the share that is right, the mean loss of one (XLM-R's own objective) in nats,
+and its exponential.
 
 A prediction is (tokens hidden, tokens guessed right, summed loss); the gold was hidden in the text itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from adapterstilts.metrics import Metric, Scores
@@ -12,7 +14,9 @@ from adapterstilts.metrics import Metric, Scores
 
 def _score(gold: Sequence[str], prediction: Sequence[Sequence[float]]) -> Scores:
     hidden, right, loss = (sum(column) for column in zip(*prediction, strict=True))
-    return {"accuracy": 100.0 * right / max(1.0, hidden), "loss": loss / max(1.0, hidden)}
+    mean = loss / max(1.0, hidden)
+    perplexity = math.exp(min(mean, 700.0))  # JSON has no number for what lies beyond
+    return {"accuracy": 100.0 * right / max(1.0, hidden), "loss": mean, "perplexity": perplexity}
 
 
 METRIC = Metric(main="accuracy", version=1, score=_score, lists=frozenset({"prediction"}), predicted="float64")

@@ -30,7 +30,7 @@ def score_table(evaluation: Evaluation) -> Table:
     rows.append(["average", *(f"{metrics['average'][name]:.2f}" for name in names), ""])
     layer = f", layer {metrics['layer']}" if "layer" in metrics else ""
     return Table(
-        f"{_what(metrics)}{layer} (percent)",
+        f"{_what(metrics)}{layer}" + ("" if "loss" in names else " (percent)"),
         ["language", *names, "rows"],
         rows,
         [*_thresholds(metrics), *_notes(evaluation)],
@@ -58,6 +58,10 @@ def _notes(evaluation: Evaluation) -> list[str]:
         notes.append(f"answered by the head for {head}")
     if sources := metrics.get("source_languages"):
         notes.append(f"zero-shot except in what it was trained on: {' '.join(sources)}")
+    if "loss" in metrics["average"]:
+        notes.append("accuracy: percent of the hidden tokens; loss: nats a hidden token; perplexity: its exponential")
+    if "head_from" in metrics:
+        notes.append(f"hidden tokens are guessed by the LM head of {metrics['head_from']}")
     if metrics["select_on"] == "xtreme":
         notes.append("the checkpoint was chosen on XTREME's English test rows")
     notes += [f"ALARM: {alarm['message']}" for alarm in metrics["alarms"]]

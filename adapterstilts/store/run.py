@@ -89,8 +89,8 @@ class RunRecord(BaseModel):
     `initialisation` is a digest of the module's first weights: only modules that began alike may be averaged
     number by number. It is empty where every weight of the encoder was trained. `first_heads` are digests of the
     heads' first weights by task. `best` is the best look; its `average`, where there is one, is what was kept.
-    `held_out` is for masked language modelling alone. `source_languages` are those of all labelled rows that this run
-    and the runs before it were trained on, sorted; None in a record of before there was a choice.
+    `held_out` is for masked language modelling, alone or beside tasks. `source_languages` are those of all labelled
+    rows that this run and the runs before it were trained on, sorted; None in a record of before there was a choice.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer version may have written more

@@ -112,7 +112,7 @@ class Task:
         if split not in self.splits:
             raise UserError(
                 f"task {self.name} has no {split} split with gold labels",
-                fix=f"it has: {', '.join(self.splits)}",
+                fix=f"it has: {', '.join([*self.splits, *(['dev'] if self.held_out else [])])}",
             )
         return self.splits[split]
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from adapterstilts.base import load_lm_head
 from adapterstilts.config.identity import derive_seed, fingerprint
 from adapterstilts.config.schema import Phase
 from adapterstilts.console import log
 from adapterstilts.data.own import find_task
 from adapterstilts.errors import UserError, nearest
-from adapterstilts.formats import learnable
+from adapterstilts.evaluation.lm_head import fitting
+from adapterstilts.formats import is_text, learnable
 from adapterstilts.interrupt import listening
 from adapterstilts.methods import methods
 from adapterstilts.methods._stack import parameters_of
@@ -53,9 +53,13 @@ def train_intermediate(
     """Train one or several intermediate tasks and return the finished run.
 
     `base`: a Hub id or a folder; None means XLM-R Large, or the base of `start`. `start`: a run to go on
-    from. `settings`: dotted names as `--set` takes them (`adapterstilts settings` lists them). The same
-    call resumes an interrupted run and returns a finished one at once. Raises UserError for bad input,
-    Interrupted after a signal.
+    from. `settings`: dotted names as `--set` takes them (`adapterstilts settings` lists them). The same call
+    resumes an interrupted run and returns a finished one at once. Raises UserError for bad input, Interrupted
+    after a signal.
+
+    The setting `mlm.ratio` puts masked LM beside the tasks, as many steps as make this share of all, on Wikipedia in
+    `mlm.languages` or on `data.text` (files by language). The tasks' own steps are those of the run without it, and
+    their dev rows alone choose the checkpoint; the record has `held_out` as of `continue_mlm`.
     """
     return _train("intermediate", task, out, Given(method, base, start, on_top, settings))
 
@@ -90,9 +94,9 @@ def continue_mlm(
     `task`: one of the format masked_lm. `text`: UTF-8 files by language, read in the place of the task's rows; blank
     lines separate texts, and a file without any has one text a line. The settings `data.languages` (of the task's
     rows) and `train.language_exponent` say which languages, and in what shares. `options`: `method`, `base`, `start`,
-    `on_top` and `settings`, as `train_intermediate` takes them. The LM head is the base's own where its files have
-    one, frozen except by the method full. The record's `held_out` tells by language how well hidden tokens of
-    held-out text were guessed before and after.
+    `on_top` and `settings`, as `train_intermediate` takes them. The LM head is that of the run before, or the base's
+    own where its files have one, frozen except by the method full. The record's `held_out` tells by language how well
+    hidden tokens of held-out text were guessed before and after.
     """
     if find_task(task).format != "masked_lm":
         known = [name for name in tasks.names() if tasks.get(name).format == "masked_lm"]
@@ -144,15 +148,15 @@ def make_member(plan: Plan, folder: Path) -> Member:
 
 
 def _add_head(model: TransferModel, task: Task, plan: Plan) -> None:
-    """Give the model the head for `task`: the one asked for, the base's own (frozen but for `full`), or a fresh one."""
-    if plan.head:
+    """Give the model the head for `task`: the one asked for, its LM head (frozen but for `full`), or a fresh one."""
+    if plan.head and plan.head.record.format == task.format:
         plan.head.load(model, task.name)
         return
     model.add_head(task.name, learnable(task), len(task.labels), plan.config.first_weights)
-    if getattr(learnable(task), "from_base", False):
-        pretrained = load_lm_head(plan.base)
-        if pretrained is None:
+    if is_text(task):
+        found = fitting(plan.start.run, plan.base)
+        if found is None:
             log(f"the base has no LM head in its files: the head for {task.name} is fresh, and trained")
         else:
-            model.heads[task.name].load_state_dict(pretrained)
+            model.heads[task.name].load_state_dict(found.weights)
             model.heads[task.name].requires_grad_(plan.config.method.name == "full")

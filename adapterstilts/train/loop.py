@@ -40,7 +40,7 @@ class StepResult(NamedTuple):
 def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> None:
     """Train all members to their end, in turn, step by step; then put in place what is kept: best or mean.
 
-    Masked language modelling is scored before its first step and with what is kept, for its record.
+    Masked language modelling is scored before the first step and with what is kept, for the record.
 
     Raises Interrupted after saving every member; UserError if a loss is not finite or a tensor gets no
     gradient.
@@ -50,7 +50,7 @@ def train(members: Sequence[Member], runtime: Runtime, stop: StopRequest) -> Non
     try:
         with progress("training", total, done) as bar:
             for member in members:
-                if member.config.phase == "mlm" and member.progress.step == 0:
+                if member.watched and member.progress.step == 0:
                     member.progress.first_scores = _all_scores(member, runtime, stop)
             while running := [member for member in members if not member.progress.finished]:
                 for member in running:
@@ -143,10 +143,11 @@ def _look_is_due(member: Member) -> bool:
 
 
 def _look(member: Member, runtime: Runtime, stop: StopRequest) -> None:
-    """Score the dev rows, remember the best, and finish after too long without a better one.
+    """Score the tasks' dev rows, remember the best, and finish after too long without a better one.
 
-    A run that averages takes all its steps: no look decides what it keeps, or how long it learns. An interrupt
-    during the look leaves the state as it was before it: the resumed run looks again.
+    A run that averages takes all its steps: no look decides what it keeps, or how long it learns. Text that is
+    interleaved has no say in it. An interrupt during the look leaves the state as it was before it: the resumed
+    run looks again.
     """
     state = member.progress
     score, scores = _mean_score(member, runtime, stop)
@@ -163,8 +164,8 @@ def _look(member: Member, runtime: Runtime, stop: StopRequest) -> None:
 
 
 def _mean_score(member: Member, runtime: Runtime, stop: StopRequest) -> tuple[float, dict[str, float]]:
-    """Return the mean of the dev scores, and the scores by label."""
-    scores = {label: _dev_score(member, label, runtime, stop) for label in member.dev}
+    """Return the mean of the tasks' dev scores, and the scores by label."""
+    scores = {label: _dev_score(member, label, runtime, stop) for label in member.own}
     return sum(scores.values()) / len(scores), scores
 
 
@@ -182,9 +183,9 @@ def _dev_scores(member: Member, label: str, runtime: Runtime, stop: StopRequest)
 
 
 def _all_scores(member: Member, runtime: Runtime, stop: StopRequest) -> dict[str, Scores]:
-    """Return all scores of the dev rows by label, as a record keeps them; a look of its own, on the wall clock."""
+    """Return all scores of held-out text by label, as a record keeps them; a look of its own, on the wall clock."""
     with cost.wall_clock(member.progress):
-        return {label: _dev_scores(member, label, runtime, stop) for label in member.dev}
+        return {label: _dev_scores(member, label, runtime, stop) for label in member.watched}
 
 
 def _must_be_finite(member: Member, task: str, indices: Indices, loss: float, norm: float) -> None:

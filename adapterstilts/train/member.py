@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,8 @@ from adapterstilts.config.identity import derive_seed
 from adapterstilts.config.schema import MethodSettings, RunConfig, TrainSettings
 from adapterstilts.data.batches import Indices, step_indices, steps_per_epoch
 from adapterstilts.data.cache import Encoded
-from adapterstilts.data.mixing import Mixture, proportional
+from adapterstilts.data.mixing import Interleaved, Mixture, proportional, text_steps
+from adapterstilts.formats import is_text
 from adapterstilts.methods import Method
 from adapterstilts.model import Randomness, TransferModel
 from adapterstilts.train.cost import encoder_size
@@ -40,6 +41,7 @@ class Place(NamedTuple):
 class Member:
     """One adapter in training. `train` and `dev` hold tokenised rows by label: a task, or one language of a task.
 
+    `text` are the labels of masked LM that is interleaved, `own` those of the tasks, which alone choose the checkpoint.
     `parameters` is all that it trains, as `adapter.<name>` and `heads.<task>.<name>`. `initialisation` is a
     digest of the adapter's first weights, empty where every weight of the encoder is trained; `first_heads` are
     digests of the heads' by task. `total` is the sum of the looks that are averaged, empty before the first.
@@ -57,13 +59,12 @@ class Member:
 
     def __post_init__(self) -> None:
         self.settings: TrainSettings = self.config.train
-        self.mixture: Mixture = proportional(
-            {label: len(encoded) for label, encoded in self.train.items()},
-            {label: encoded.rows.task.name for label, encoded in self.train.items()},
-            self.settings,
-            self.config.seed,
-        )
-        self.total_steps = self.settings.max_steps or self._steps_of_epochs()
+        ratio = self.config.mlm.ratio
+        self.text = [label for label in self.train if ratio and is_text(self.train[label].rows.task)]
+        self.own = [label for label in self.train if label not in self.text]
+        own_steps = self.settings.max_steps or self._steps_of_epochs()
+        self.total_steps = own_steps + (text_steps(own_steps, ratio) if ratio else 0)
+        self.mixture = self._mixture(self.total_steps - own_steps)
         self.warmup = warmup_of(self.total_steps, self.settings)
         self.look_every = self.settings.eval_every or min(1000, max(1, self.total_steps // 10))
         self.size = encoder_size(self.model.encoder, self.method.frozen_base)
@@ -96,9 +97,28 @@ class Member:
         """Let the encoder compute with this member's module, and with those below it."""
         self.method.activate(self.model.encoder, [*self.place.below, self.name])
 
+    @property
+    def watched(self) -> Sequence[str]:
+        """The labels of held-out text whose scores the record tells from before and after."""
+        return list(self.dev) if self.config.phase == "mlm" else self.text
+
+    def _mixture(self, of_text: int) -> Mixture | Interleaved:
+        """Return what each step is of; `of_text` of them are masked LM beside the tasks."""
+
+        def mixed(labels: Sequence[str], seed: int) -> Mixture:
+            some = {label: self.train[label] for label in labels}
+            sizes = {label: len(encoded) for label, encoded in some.items()}
+            return proportional(sizes, {label: self.head_of(label) for label in some}, self.settings, seed)
+
+        tasks = mixed(self.own, self.config.seed)
+        if not of_text:
+            return tasks
+        text = mixed(self.text, derive_seed(self.config.seed, "mlm"))
+        return Interleaved(tasks, text, self.total_steps, of_text)
+
     def _steps_of_epochs(self) -> int:
         cap = self.settings.examples_cap or math.inf
-        sizes = [int(min(len(encoded), cap)) for encoded in self.train.values()]
+        sizes = [int(min(len(self.train[label]), cap)) for label in self.own]
         return sum(math.ceil(self.settings.epochs * steps_per_epoch(n, self.settings.batch_size)) for n in sizes)
 
     def head_of(self, label: str) -> str:

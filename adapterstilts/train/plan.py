@@ -28,6 +28,7 @@ from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import Split, Task, require, tasks
 from adapterstilts.tasks._groups import expand, must_be_tasks
+from adapterstilts.train import interleaving
 from adapterstilts.train.recipe import with_recipe
 from adapterstilts.train.start import Start, find_start, must_fit
 
@@ -86,11 +87,15 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
     start = find_start(given.method, str(given.start) if given.start else None, given.on_top)
     config, runtime = _settle(phase, names, start, given)
+    interleaving.must_suit(phase, declared, config)
     for task in declared:
         reusable_head(start.run, config.reuse_head, task)
     declared = [_in_source_language(task, one, config) for task, one in zip(declared, asked, strict=True)]
-    rows = {label: pair for task in declared for label, pair in _load(task, config, revisions).items()}
+    wanted = interleaving.for_tasks(config)
+    rows = {label: pair for task in declared for label, pair in _load(task, wanted, revisions).items()}
     heads = [reusable_head(start.run, config.reuse_head, train.task) for train, _ in rows.values()]
+    if config.mlm.ratio:
+        rows |= _load(tasks.get(interleaving.TEXT), interleaving.for_text(config), revisions)
     base = start.find_base(given.base)
     tokenizer, room = load_tokenizer(base), positions(base)
     train, dev = (

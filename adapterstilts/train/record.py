@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import shutil
 from typing import Any
 
 from adapterstilts.evaluation.heads import save_head
 from adapterstilts.formats import formats
-from adapterstilts.metrics import Scores
 from adapterstilts.store.atomic import flush_tree, write_json
 from adapterstilts.store.run import (
     Base,
@@ -103,16 +101,10 @@ def _held_out(member: Member) -> HeldOut | None:
     if not state.first_scores:
         return None
     before, after = (
-        {member.dev[label].rows.language: _guesses(scores) for label, scores in look.items()}
+        {member.dev[label].rows.language: Guesses.model_validate(scores) for label, scores in look.items()}
         for look in (state.first_scores, state.kept_scores)
     )
     return HeldOut(before=before, after=after)
-
-
-def _guesses(scores: Scores) -> Guesses:
-    loss = scores["loss"]
-    perplexity = math.exp(min(loss, 700.0))  # JSON has no number for what lies beyond
-    return Guesses(loss=loss, perplexity=perplexity, accuracy=scores["accuracy"])
 
 
 def _budget(member: Member, before: Run | None) -> Budget:

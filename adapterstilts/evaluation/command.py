@@ -52,8 +52,8 @@ def evaluate(
     it or of its base, so that any run can be asked how well it still guesses hidden tokens. `layer`: of retrieval,
     the layer to read or "sweep"; None means XTREME's. `settings`: `precision` (None: the run's own), `base` (another
     place of the run's own base), `submission` (a folder for the predictions in XTREME's layout), `labels` (one for
-    their gold), `pairs` ("mixed": both texts of a pair in different languages), `noise` ("KIND:RATE" on what is read) and
-    `resources.*`, dotted as `--set` takes them. Languages that an earlier, interrupted command has finished
+    their gold), `pairs` ("mixed": both texts of a pair in different languages), `noise` ("KIND:RATE" on what is
+    read) and `resources.*`, dotted as `--set` takes them. Languages that an earlier, interrupted command has finished
     are kept. Scores are percentages; averages are plain means over languages, as in XTREME. Raises UserError
     for bad input, Interrupted after a signal.
     """

@@ -82,7 +82,7 @@ def trained(mirror, base, tokenizer):
     @cache
     def train(name, steps):
         task = tasks.get(name)
-        rows = load_rows(task, "en", "train", mirror).pick(24, None)
+        rows = load_rows(task, task.train_language, "train", mirror).pick(24, None)
         encoded = encode_rows(rows, encoding_for(task, tokenizer, DataSettings(), 192))
         model = TransferModel(AutoModel.from_pretrained(base, add_pooling_layer=False))
         model.add_head(name, encoded.format, len(rows.task.labels), seed=0)

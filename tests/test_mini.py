@@ -39,6 +39,7 @@ SPOKEN = {
     "panx": ["de", "en", "es", "hi", "ru", "sw", "tr", "yo", "zh"],
     "xnli": ["de", "en", "es", "hi", "ru", "sw", "tr", "zh"],
     "xquad": ["de", "en", "es", "hi", "ru", "tr", "zh"],
+    "squad_translated": ["de", "es", "hi", "ru", "tr", "zh"],
     "tatoeba": ["de", "es", "hi", "ru", "sw", "tr", "zh"],
     "oasst1": ["de", "en", "es", "ru", "tr", "zh"],
     "helpsteer3": ["de", "en", "es", "ru", "zh"],

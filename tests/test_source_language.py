@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -78,9 +79,13 @@ def test_an_intermediate_task_takes_it_too_by_flag(base, mirror, tmp_path, capsy
     assert json.loads((tmp_path / "udpos/run.json").read_text())["source_languages"] == ["de"]
 
 
-def test_where_no_rows_are_here_at_all_the_mirror_is_named(train, capsys):
+def test_where_no_rows_are_here_at_all_the_mirror_is_named(train, mirror, tmp_path, capsys):
+    config = "tatoeba.deu"  # a mirror of the repository with another task's rows alone
+    shutil.copytree(mirror / "google/xtreme" / config, tmp_path / "google/xtreme" / config)
+    card = f"---\nconfigs:\n- config_name: {config}\n  data_files: {config}/*\n---\n"
+    (tmp_path / "google/xtreme/README.md").write_text(card, encoding="utf-8")
     with pytest.raises(UserError, match="cannot read configuration 'PAN-X.sw', split 'train'"):
-        train("panx", "sw")
+        train("panx", "sw", **{"resources.mirror": str(tmp_path)})
     assert "its sw rows" not in capsys.readouterr().err
 
 

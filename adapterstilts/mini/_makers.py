@@ -308,5 +308,5 @@ MAKERS |= dict.fromkeys(("squad_v1", "squad_v2", "xquad", "tydiqa"), _asked)
 MAKERS |= {"hellaswag": _continuation, "cosmos_qa": _who, "commonsense_qa": _sensible, "xcopa": _cause}
 MAKERS |= {"wikipedia": _article}  # what follows came later: rows that are drawn first are never drawn again
 MAKERS |= {"anli": _inference, "afrixnli": _inference, "paws": _paraphrase, "social_iqa": partial(_who, count=3)}
-MAKERS |= dict.fromkeys(("mlqa", "afriqa", "xquad_r", "lareqa"), _asked)
+MAKERS |= dict.fromkeys(("mlqa", "afriqa", "xquad_r", "lareqa", "squad_translated"), _asked)
 MAKERS |= dict.fromkeys(("udpos_ud", "udpos_xr", "masakhapos", "ccg", "tatoeba_xr"), _sentence)

@@ -215,6 +215,13 @@ def test_steps_of_warm_up_go_before_their_share():
     assert rate_factor(9, 10, 20) == 9 / 20  # longer than the run: it never reaches its peak
 
 
+def test_a_run_warms_up_for_as_many_steps_as_it_was_told(arguments, tmp_path):
+    given = {"train.warmup_steps": 2, "train.max_steps": 4, "train.learning_rate": 1e-4}
+    run = train_intermediate(out=tmp_path / "run", **by(arguments, **given))
+    steps = [json.loads(line) for line in (run.path / "log.jsonl").read_text().splitlines()]
+    assert [one["learning_rate"] for one in steps if "loss" in one] == pytest.approx([0, 5e-5, 1e-4, 5e-5])
+
+
 # what is wrong
 
 

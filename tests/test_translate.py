@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -157,8 +158,6 @@ def test_a_task_without_translations_is_itself(tmp_path, mirror):
 
 
 def test_a_joined_task_has_the_languages_of_all_its_parts(tmp_path, mirror, monkeypatch):
-    import dataclasses
-
     both = dataclasses.replace(tasks.get("anli_plus"), parts=("snli", "mnli"))
     settings = {"resources.mirror": str(mirror)}
     translate("snli", to=["de", "ru"], model="mini", out=tmp_path, limit=8, settings=settings)
@@ -205,6 +204,15 @@ def test_rows_that_their_ids_tell_apart_are_told_apart_by_their_configuration(tm
     english, german = (rows_of("tydiqa", one, tmp_path, "dev") for one in ("en", "de"))
     assert german.ids() == english.ids()
     assert english.ids()[0].startswith("english-")
+
+
+def test_a_split_of_several_is_one_in_translation(tmp_path, mirror, monkeypatch):
+    both = dataclasses.replace(tasks.get("snli"), splits={"train": "train+validation"}, held_out=0.1)
+    monkeypatch.setattr("adapterstilts.translation.command.find_task", lambda name: both)
+    report = translate("snli", to=["de"], model="mini", out=tmp_path, settings={"resources.mirror": str(mirror)})
+    german = load_rows(with_translations(both, str(tmp_path)), "de", "train", str(tmp_path), hold_out=False)
+    english = load_rows(both, "en", "train", str(mirror), hold_out=False)
+    assert len(german) == len(english) == report["languages"]["de"]["train"]["rows"] > 96
 
 
 def test_an_own_task_is_translated_too(tmp_path):
@@ -506,6 +514,14 @@ def test_an_answer_is_found_alone_in_brackets_or_not_at_all():
     assert placed(answers[1], told, known, known.get) == ("den Mann", told.rindex("den Mann"))
 
 
+def test_of_two_places_the_one_at_the_same_share_of_the_sentence_counts():
+    context, told = "A cat and a dog and a cat.", "Katze und Hund und Katze."
+    known = {context: told, "cat": "Katze"}
+    first, last = answers_in(context, ["cat", "cat"], [2, 22], known, "de")
+    assert placed(first, told, known, known.get) == ("Katze", 0)
+    assert placed(last, told, known, known.get) == ("Katze", 19)
+
+
 @pytest.mark.parametrize(
     ("source", "told", "found"),
     [
@@ -574,7 +590,7 @@ def test_the_world_translates_its_own_rows_as_it_tells_them(tmp_path):
 
 @pytest.mark.parametrize(
     "sentence",
-    ["The doctor buys a moon.", "Hello.", "", "Doctor the buys an apple.", "Why does the doctor buy an apple?"],
+    ["The doctor buys a moon.", "Hello.", "", "Buys an apple the doctor.", "Why does the doctor buy an apple?"],
 )
 def test_what_the_world_cannot_say_is_not_translated(sentence):
     assert meaning(sentence) is None
@@ -584,8 +600,6 @@ def test_what_the_world_cannot_say_is_not_translated(sentence):
 def test_a_training_learns_from_translated_rows(tmp_path, mirror, base, monkeypatch):
     """Until a command asks for the language, the plan does: the rows are a task's like any other."""
     translate("snli", to=["de"], model="mini", out=tmp_path / "out", settings={"resources.mirror": str(mirror)})
-    import dataclasses
-
     german = dataclasses.replace(with_translations(tasks.get("snli"), str(tmp_path / "out")), train_language="de")
     monkeypatch.setattr("adapterstilts.train.plan.find_tasks", lambda names: [german])
     settings = {"resources.mirror": str(tmp_path / "out"), "train.max_steps": 2, "precision": "fp32"}

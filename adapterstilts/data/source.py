@@ -21,7 +21,7 @@ from adapterstilts.data.joined import joined
 from adapterstilts.data.labels import read_labels, with_own_labels
 from adapterstilts.data.reshaping import reshapes
 from adapterstilts.data.rows import Rows
-from adapterstilts.data.translated import with_translations
+from adapterstilts.data.translated import split_name, with_translations
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import formats
 from adapterstilts.store.places import cache_root, imported_root, remembered
@@ -76,7 +76,7 @@ def _from_folder(task: Task, language: str, split: Split, mirror: str | None) ->
     """Read rows from a mirror; licensed data that it lacks from where `tasks import` has put the user's own copy."""
     in_mirror = mirror and (Path(mirror) / task.repo).is_dir()
     repository = _imported(task) if task.licensed and not in_mirror else _in_mirror(task, mirror or "")
-    config, hub_split = task.config(language), task.split(split)
+    config, hub_split = task.config(language), split_name(task, language, split)
     revision = _mirror_revision(repository, config, with_card=language not in task.translated)
     # The library's own cache takes two folders with the same repository name for one and the same, and
     # serves the rows of the first for the second; so each content has a cache of its own.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterstilts.errors import UserError
-from adapterstilts.tasks import Task, tasks
+from adapterstilts.tasks import Split, Task, tasks
 
 NOTE = "adapterstilts.json"
 Said = dict[str, dict[str, dict[str, Any]]]  # by task, then language: its `config`, and by what it was translated
@@ -33,6 +33,12 @@ def with_translations(task: Task, mirror: str | None) -> Task:
     found = read_note(Path(mirror) / task.repo).get(task.name, {})
     new = {language: said for language, said in found.items() if language not in task.configs}
     return _with(task, {one: str(said["config"]) for one, said in new.items()}, new) if new else task
+
+
+def split_name(task: Task, language: str, split: Split) -> str:
+    """Return what the Hub calls a split; translations of a joined one (`a+b`) lie together, under the first name."""
+    name = task.split(split)
+    return name.partition("+")[0] if language in task.translated else name
 
 
 def read_note(repository: Path) -> Said:

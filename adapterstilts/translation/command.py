@@ -139,7 +139,8 @@ def _load(
 
 def _write_source(work: Work) -> None:
     """Write the rows that are translated into the mirror as they are, unless their shape on the Hub is another one."""
-    if work.task.reshape or work.task.files:
+    joined = any("+" in name for name in work.task.splits.values())
+    if work.task.reshape or work.task.files or joined:
         log(f"{work.task.name}: its own rows stay where they are; the mirror holds translations alone")
         return
     config = work.task.config(work.task.train_language)

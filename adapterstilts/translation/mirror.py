@@ -40,8 +40,8 @@ def write_note(repository: Path, task: Task, said: dict[str, dict[str, Any]]) ->
 
 
 def file_of(repository: Path, config: str, task: Task, split: Split) -> Path:
-    """Return where the rows of one split lie."""
-    return repository / config / f"{task.split(split)}-00000-of-00001.parquet"
+    """Return where the rows of one split lie: all of a joined one (`a+b`) under its first name (`split_name`)."""
+    return repository / config / f"{task.split(split).partition('+')[0]}-00000-of-00001.parquet"
 
 
 def _nested_features(features: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def mean_file(files: Sequence[Path], out: Path) -> None:
     not shared, NaN. Of the members, one tensor is in memory at a time.
     """
     with _opened(files) as members:
-        kept = {key: _mean(key, members, files) for key in members[0].keys()}  # noqa: SIM118 - no mapping
+        kept = {key: _mean(key, members, files) for key in sorted(members[0].keys())}
         out.parent.mkdir(parents=True, exist_ok=True)
         save_file(kept, out, metadata=members[0].metadata())
 
@@ -36,7 +36,7 @@ def check_file(out: Path, files: Sequence[Path]) -> dict[str, float]:
     """
     figures = {}
     with _opened([out, *files]) as (saved, *members):
-        for key in saved.keys():  # noqa: SIM118
+        for key in sorted(saved.keys()):
             rest = len(files) * saved.get_tensor(key).astype(np.float64)
             total = np.zeros_like(rest)
             for member in members:
@@ -69,7 +69,7 @@ def _opened(files: Sequence[Path]) -> Iterator[list[Any]]:
 
 
 def _shapes(member: Any) -> dict[str, list[int]]:
-    return {key: member.get_slice(key).get_shape() for key in member.keys()}  # noqa: SIM118
+    return {key: member.get_slice(key).get_shape() for key in sorted(member.keys())}
 
 
 def _mean(key: str, members: Sequence[Any], files: Sequence[Path]) -> NDArray[Any]:

@@ -120,7 +120,7 @@ def _is_idle(module: Module) -> bool:
     effect, seen = methods.get(module.method).effect, 0
     for file in sorted(module.folder.glob("*.safetensors")) if effect else []:
         with safe_open(file, framework="pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+            for key in sorted(tensors.keys()):
                 if effect in key:
                     seen += 1
                     if tensors.get_tensor(key).any():

@@ -24,7 +24,7 @@ def prove_equal(files: list[Path], live: Mapping[str, Tensor], what: str) -> Non
     seen: set[str] = set()
     for file in files:
         with safe_open(file, framework="pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+            for key in sorted(tensors.keys()):
                 seen.add(key)
                 if key not in live or not torch.equal(tensors.get_tensor(key), live[key].detach().cpu()):
                     raise UserError(f"{what}: tensor {key} differs between {file} and the model")

@@ -157,7 +157,7 @@ class Hub:
 
         def load_dataset(path, config, split, revision=None):
             self.asked.append((path, config, split, revision))
-            table = real(str(mirror / path), config, split=split)
+            table = real(str(mirror / path), config, split=split, cache_dir=str(mirror.parent / "as-the-hub"))
             table.info.download_checksums = {f"hf://datasets/{path}@{'c' * 40}/{config}/{split}.parquet": {}}
             return table
 

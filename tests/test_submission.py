@@ -320,7 +320,9 @@ def test_retrieved_rows_are_in_the_order_of_the_sorted_english_sentences(base, m
     [found] = evaluate_base(
         str(base), "tatoeba", out=tmp_path / "base", languages=["de"], settings={**settings, **places}
     )
-    english = datasets.load_dataset(str(mirror / "google/xtreme"), "tatoeba.deu", split="validation")["target_sentence"]
+    repository, cache = str(mirror / "google/xtreme"), str(tmp_path / "cache")
+    rows = datasets.load_dataset(repository, "tatoeba.deu", split="validation", cache_dir=cache)
+    english = rows["target_sentence"]
     order = sorted(range(len(english)), key=lambda row: english[row].strip())
     assert order != list(range(len(english)))
     predicted = pq.read_table(found.path / "predictions/de.parquet")["prediction"].to_pylist()

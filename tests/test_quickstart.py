@@ -41,7 +41,7 @@ def test_it_runs_repeats_nothing_and_its_advice_works(short, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     assert run(["quickstart", "--out", "tour"]) == 0
     first = capfd.readouterr()
-    assert "[1/10] intermediate task snli, lora" in first.err
+    assert "[1/10] intermediate snli-lora" in first.err
     assert first.err.count("already done") == 0
     for way in WAYS:
         assert sum(line.split()[:1] == [way.name] for line in first.out.splitlines()) == 2  # its scores, its costs
@@ -85,12 +85,33 @@ def test_what_was_left_half_done_is_finished(short, tmp_path, monkeypatch, capfd
     with monkeypatch.context() as patch:
         patch.setattr(tour, "draw", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert run(["quickstart", "--out", str(out)]) == 130
-    assert json.loads((out / "quickstart.json").read_text())["done"] is False
+    assert json.loads((out / "quickstart.json").read_text())["done"] == []
     assert not (out / "result.svg").exists()
     assert run(["quickstart", "--out", str(out)]) == 0
     assert "nothing to do" not in capfd.readouterr().err
-    assert json.loads((out / "quickstart.json").read_text())["done"] is True
+    assert json.loads((out / "quickstart.json").read_text())["done"] == ["none"]
     assert (out / "result.svg").is_file()
+
+
+def test_the_baselines_join_what_is_done_already(short, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(tour, "WAYS", WAYS[:1])
+    monkeypatch.setattr(tour, "BASELINES", (Way("translated-de", "lora", ("snli",), language="de"),))
+    out = tmp_path / "tour"
+    assert run(["quickstart", "--out", str(out)]) == 0
+    before = (out / "targets/xnli/none/log.jsonl").stat().st_mtime_ns
+    capfd.readouterr()
+    assert run(["quickstart", "--out", str(out), "--baselines"]) == 0
+    said = capfd.readouterr()
+    assert "snli translated: de" in said.err
+    assert sum(line.split()[:1] == ["translated-de"] for line in said.out.splitlines()) == 2  # its scores, its costs
+    assert "as some ways were trained on rows in de" in said.out
+    assert "| translated-de |" in (out / "comparison.md").read_text(encoding="utf-8")
+    assert (out / "targets/xnli/none/log.jsonl").stat().st_mtime_ns == before
+    for words in (["--baselines"], []):
+        assert run(["quickstart", "--out", str(out), *words]) == 0
+        again = capfd.readouterr()
+        assert again.err.splitlines()[0] == f"already done, nothing to do: {out}"
+        assert ("translated-de" in again.out) is bool(words)
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, capfd):
@@ -102,7 +123,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, capfd):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("done", [["none"], []])
 @pytest.mark.parametrize("changed", ["version", "asked"])
 def test_the_folder_of_another_version_is_refused(changed, done, tmp_path, capfd):
     mark = {**tour._what(), "done": done, changed: "another"}
@@ -124,6 +145,17 @@ def test_it_shows_every_way_to_prepare_an_encoder():
     assert all(way.how or len(way.tasks) < 2 for way in tour.WAYS)
     assert len({way.name for way in tour.WAYS}) == len(tour.WAYS)
     assert not tour.WAYS[0].tasks  # what all others are measured by
+
+
+def test_the_baselines_are_the_papers_and_averaged_runs_beside_the_plain_task():
+    ways = {way.name: way for way in tour.BASELINES}
+    assert ways["snli"] == Way("snli", "lora", ("snli",))
+    assert 0 < ways["with-mlm"].mlm < 1
+    assert {way.language for way in ways.values()} == {None, "de", "sw"}
+    assert ways["multi-task"].tasks == tour.INTERMEDIATE
+    assert not ways["multi-task"].composed
+    assert ways["averaged"].runs > 1
+    assert not set(ways) & {way.name for way in tour.WAYS}
 
 
 def test_its_targets_are_of_many_formats_and_reach_every_language_of_the_world():

@@ -16,7 +16,7 @@ from adapterstilts.model import one_thread
 from adapterstilts.report.compare import compare
 from adapterstilts.report.overview import Overview, overview
 from adapterstilts.report.picture import draw
-from adapterstilts.report.study import Study, Way
+from adapterstilts.report.study import TOGETHER, Study, Way
 from adapterstilts.store.atomic import write_json, write_text
 
 INTERMEDIATE = ("snli", "squad_v2", "commonsense_qa")
@@ -27,6 +27,14 @@ WAYS = (
     Way("stacked", "lora", INTERMEDIATE, "stack"),
     Way("bottleneck", "bottleneck", ("snli",)),
     Way("full", "full", ("snli",)),
+)
+BASELINES = (
+    Way("snli", "lora", ("snli",)),
+    Way("with-mlm", "lora", ("snli",), mlm=0.2),
+    Way("translated-de", "lora", ("snli",), language="de"),
+    Way("translated-sw", "lora", ("snli",), language="sw"),
+    Way("multi-task", "lora", INTERMEDIATE, TOGETHER),
+    Way("averaged", "lora", ("snli",), runs=3),
 )
 SETTINGS = {"train.max_steps": 200, "train.eval_every": 100, "train.eval_examples": 100, "data.max_length": 128}
 BY_METHOD: dict[str, dict[str, Any]] = {
@@ -39,15 +47,18 @@ _MARK = "quickstart.json"
 _TITLE = "The embedded world, zero-shot: mean over languages that were never trained on"
 
 
-def quickstart(out: str | Path = "runs/quickstart") -> Overview:
+def quickstart(out: str | Path = "runs/quickstart", *, baselines: bool = False) -> Overview:
     """Run the three phases in several ways on the embedded base and mirror, and return what came of each.
 
-    Everything lies in `out`, with the tables (comparison.md) and a picture (result.svg). Run again, it repeats
-    nothing; interrupted, it goes on. Raises UserError for a folder that holds something else.
+    `baselines`: also those of arXiv 2005.13013 (masked LM beside the intermediate task, the task translated, all tasks
+    at once), and runs averaged. Everything lies in `out`, with the tables (comparison.md) and a picture (result.svg).
+    Run again, it repeats nothing; interrupted, it goes on. Raises UserError for a folder that holds something else.
     """
     folder = Path(out)
-    study = Study(folder, MINI, _ways(), TARGETS, SETTINGS, BY_METHOD, OF_TARGETS)
-    if _is_done(folder):
+    study = Study(folder, MINI, _ways(baselines), TARGETS, SETTINGS, BY_METHOD, OF_TARGETS)
+    wanted = [way.name for way in study.ways]
+    done = _done(folder)
+    if set(wanted) <= set(done):
         log(f"already done, nothing to do: {folder}")
         return overview(study)
     with one_thread():
@@ -55,41 +66,43 @@ def quickstart(out: str | Path = "runs/quickstart") -> Overview:
     found = overview(study)
     write_text(folder / "comparison.md", _page(study, found))
     draw(found, folder / "result.svg", _TITLE)
-    write_json(folder / _MARK, {**_what(), "done": True})
+    write_json(folder / _MARK, {**_what(), "done": sorted({*done, *wanted})})
     return found
 
 
-def _ways() -> tuple[Way, ...]:
+def _ways(baselines: bool) -> tuple[Way, ...]:
     """Return the ways that can be gone here: bottlenecks need a library that is an extra."""
+    ways = WAYS + BASELINES if baselines else WAYS
     try:
         importlib.metadata.distribution("adapters")
     except importlib.metadata.PackageNotFoundError:
         log_once("left out: bottleneck: the library adapters is not here (pip install 'adapterstilts[bottleneck]')")
-        return tuple(way for way in WAYS if way.method != "bottleneck")
-    return WAYS
+        return tuple(way for way in ways if way.method != "bottleneck")
+    return ways
 
 
 def _what() -> dict[str, object]:
     """Return what is run, so that a folder of an earlier version is told apart."""
-    asked = [_ways(), TARGETS, SETTINGS, BY_METHOD, OF_TARGETS]
+    asked = [WAYS, BASELINES, TARGETS, SETTINGS, BY_METHOD, OF_TARGETS]
     return {"made_by": "adapterstilts quickstart", "version": __version__, "asked": fingerprint(asked)}
 
 
-def _is_done(folder: Path) -> bool:
-    """Mark the folder as a quickstart's; return whether all of it is there already."""
+def _done(folder: Path) -> list[str]:
+    """Mark the folder as a quickstart's; return the ways that it has been through already."""
     file = folder / _MARK
     if not file.is_file():
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} holds something else", fix="choose another --out")
-        write_json(file, {**_what(), "done": False})
-        return False
+        write_json(file, {**_what(), "done": []})
+        return []
     try:
         mark = dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        done = [str(name) for name in mark.pop("done")]
+    except (ValueError, TypeError, KeyError):
         raise UserError(f"{file} cannot be read", fix="choose another --out") from None
-    if {**mark, "done": True} != {**_what(), "done": True}:
+    if mark != _what():
         raise UserError(f"{folder} holds the quickstart of another version", fix="choose another --out")
-    return bool(mark["done"])
+    return done
 
 
 def _page(study: Study, found: Overview) -> str:

@@ -63,8 +63,8 @@ def test_masked_lm_comes_on_top_of_the_tasks_own_steps(study):
     assert plain.config["mlm"]["ratio"] is None
     assert mixed.config["mlm"]["ratio"] == 0.5
     assert mixed.config["train"]["max_steps"] == plain.config["train"]["max_steps"] == 2
-    assert len(mixed.held_out) > 0
-    assert not plain.held_out
+    assert mixed.held_out is not None
+    assert plain.held_out is None
 
 
 def test_one_run_on_two_tasks_has_the_steps_of_two_and_both_heads(study):

@@ -29,6 +29,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from adapterstilts.compose.combine import combine, ingredients
 from adapterstilts.compose.merges import merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
 from adapterstilts.compose.updates import Update, Updates, concatenate, distance
@@ -156,7 +157,8 @@ def merge_ours(contender: Contender, folders: Sequence[Path], out: Path) -> Time
     begun = time.perf_counter()
     members = [read_folder(folder) for folder in folders]
     read = time.perf_counter()
-    merged = merges.get(contender.merge).combine(members, WEIGHTS, contender.rank)
+    merge = merges.get(contender.merge)
+    merged = combine(merge, ingredients(members, WEIGHTS), merge.schema(), contender.rank)
     combined = time.perf_counter()
     write_peft(out, merged.updates, "")
     return {"read_s": read - begun, "merge_s": combined - read, "write_s": time.perf_counter() - combined}

@@ -208,9 +208,11 @@ def test_the_base_is_only_a_name(folder, tmp_path):
 
 def test_folders_are_read_and_merged_without_torch(folder):
     code = (
-        "import sys; from pathlib import Path; from adapterstilts.compose.merges import merges\n"
+        "import sys; from pathlib import Path; from adapterstilts.compose.merges import MergeSettings, merges\n"
+        "from adapterstilts.compose.combine import combine, ingredients\n"
         "from adapterstilts.compose.peft_folder import read_peft\n"
-        f"u = read_peft(Path({str(folder)!r})).updates; merges.get('svd').combine([u, u], [1, 1], 2)\n"
+        f"u = read_peft(Path({str(folder)!r})).updates\n"
+        "combine(merges.get('svd'), ingredients([u, u], [1, 1]), MergeSettings(), 2)\n"
         "print(sorted({'torch', 'peft', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

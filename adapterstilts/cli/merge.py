@@ -12,13 +12,16 @@ from adapterstilts.errors import UserError
 
 @click.command(short_help="Make one adapter of several, exactly or by a stated error.")
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--how", required=True, metavar="NAME", help="mean, linear, cat, svd: see `adapterstilts merges`.")
+@click.option("--how", required=True, metavar="NAME", help="mean, linear, cat, svd, ...: see `adapterstilts merges`.")
 @click.option("--weights", metavar="W,W,...", help="One a run (write --weights=-1,1).  [default: 1 each]")
-@click.option("--rank", type=int, metavar="R", help="Of svd.  [default: the largest of the members]")
+@click.option("--rank", type=int, metavar="R", help="Of what has one, such as svd.  [default: as `merges` says]")
 @click.option("--base", metavar="ID|DIR", help="The base of peft folders that do not name the runs' own.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The merge's own settings.")
 @click.option("--out", required=True, metavar="DIR", help="The merged run's folder.")
 @_options.as_json
-def merge(runs: tuple[str, ...], weights: str | None, as_json: bool, **options: Any) -> None:
+def merge(
+    runs: tuple[str, ...], weights: str | None, assignments: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
     """Merge the adapters of RUNS into one, which is a run like any other: to start from, or to evaluate.
 
     LoRAs are merged on their updates, whatever their ranks and scales; folders that peft has saved may be members.
@@ -32,7 +35,8 @@ def merge(runs: tuple[str, ...], weights: str | None, as_json: bool, **options: 
     """
     from adapterstilts.compose.merge import merge as compose
 
-    made = compose(runs, weights=_numbers(weights), **options)
+    settings = _options.settings({"assignments": assignments})
+    made = compose(runs, weights=_numbers(weights), settings=settings, **options)
     _options.print_composition(made, as_json)
 
 

@@ -24,10 +24,11 @@ def merges(as_json: bool) -> None:
 
     known = {name: catalog.get(name) for name in catalog.names()}
     if as_json:
-        fields = ("summary", "formula", "source", "exact")
-        click.echo(
-            json.dumps({n: {field: getattr(one, field) for field in fields} for n, one in known.items()}, indent=2)
-        )
+        fields = ("summary", "formula", "source", "exact", "methods")
+        told = {name: {field: getattr(one, field) for field in fields} for name, one in known.items()}
+        for name, one in known.items():
+            told[name]["settings"] = one.schema.model_json_schema()["properties"]
+        click.echo(json.dumps(told, indent=2))
     else:
         rows = [[name, one.summary, one.formula] for name, one in known.items()]
         show([Table("merges", ["name", "what it gives", "formula"], rows, words=True)])

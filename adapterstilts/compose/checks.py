@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adapterstilts.compose.merges import Merge, Merged
+from adapterstilts.compose.combine import Merged, combine, ingredients
+from adapterstilts.compose.merges import Merge
 from adapterstilts.compose.updates import Updates, concatenate, distance
 from adapterstilts.errors import UserError
 
@@ -54,11 +55,12 @@ def check_computed(merged: Merged, members: Sequence[Updates], weights: Sequence
 
 
 def check_identity(merge: Merge, member: Updates) -> Figures:
-    """Return, by layer, how far the merge of `member` alone, at weight 1 and its own rank, lies from it.
+    """Return, by layer, how far the merge of `member` alone lies from it: at weight 1, with the settings for that.
 
     Raises UserError above 1e-10.
     """
-    figures = _distances(merge.combine([member], [1.0], None).updates, member)
+    alone = combine(merge, ingredients([member], [1.0]), merge.schema(**merge.alone))
+    figures = _distances(alone.updates, member)
     for layer, figure in figures.items():
         if not figure <= COMPUTED:
             raise UserError(

@@ -89,6 +89,7 @@ def _config(request: Request, records: Sequence[RunRecord], method: dict[str, An
         "phase": request.phase,
         "how": request.how,
         "weights": list(request.weights),
+        "settings": dict(request.settings),
         "rank": request.rank,
         "tasks": sorted({task for record in records for task in record.config["tasks"]}),
         "method": method,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ from threadpoolctl import threadpool_limits
 
 from adapterstilts.compose import checks, composition, parameters
 from adapterstilts.compose.certificate import Certificate, certify, check, truncation
+from adapterstilts.compose.combine import Merged, combine, ingredients
 from adapterstilts.compose.composition import Composition
 from adapterstilts.compose.members import Member, common_base, open_members, summed
-from adapterstilts.compose.merges import Merge, Merged, merges
+from adapterstilts.compose.merges import Merge, merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
 from adapterstilts.compose.request import Request
-from adapterstilts.compose.updates import Updates, concatenate, norm
+from adapterstilts.compose.updates import Updates
+from adapterstilts.config.resolve import read_settings
 from adapterstilts.errors import UserError
 from adapterstilts.methods.lora import settings_of
 from adapterstilts.store.atomic import new_folder
@@ -31,25 +33,28 @@ def merge(
     weights: Sequence[float] | None = None,
     rank: int | None = None,
     base: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Composition:
     """Merge adapters into one, exactly or by a stated error, and return the composition.
 
     `runs`: finished adapter runs, or folders of LoRAs that peft has saved; all of one base. `how`: a merge of
     `adapterstilts merges`. `weights`: one a run; None means 1/K each for `mean` and 1 each for the others. `rank`:
-    of `svd`; None means the largest of the members. `base`: the base of peft folders that do not name the runs'
-    own. The members' heads are kept. Bottlenecks have a `mean` only, and only where they are alike and began
-    alike. Raises UserError for bad input and for a check that fails; nothing is left behind then.
+    of merges that take one; None means as their summary says. `base`: the base of peft folders that do not name the
+    runs' own. `settings`: the merge's own. The members' heads are kept. Bottlenecks have a `mean` only, and only where
+    they are alike and began alike. Raises UserError for bad input and for a check that fails;
+    nothing is left behind then.
     """
     algorithm, members = merges.get(how), open_members(runs)
     method = _one_method(members)
     if rank is not None and not algorithm.takes_rank:
         raise UserError(f"the merge {how} takes no --rank: its rank follows from its members", fix="merge with svd")
+    if method not in algorithm.methods:
+        raise UserError(f"a {method} is no sum of updates, so it has no {how}", fix="use --how mean, or stack")
     if method == "bottleneck":
-        if how != "mean":
-            raise UserError(f"a bottleneck is no sum of updates, so it has no {how}", fix="use --how mean, or stack")
         parameters.must_average(members)
     shares = _weights(how, algorithm, weights, len(members))
-    request = Request("merge", how, rank, members, shares, *common_base(members, base))
+    own = read_settings(algorithm.schema, settings or {}).model_dump(mode="json")
+    request = Request("merge", how, rank, members, shares, *common_base(members, base), settings=own)
     done = composition.finished(request, Path(out))
     if done:
         return done
@@ -63,20 +68,28 @@ def merge(
 def add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Merge LoRAs on their updates; return the certificate, with checks on what lies in the files."""
     updates = [summed(member.adapters()) for member in request.members]
-    merged = algorithm.combine(updates, request.weights, request.rank)
+    given = ingredients(updates, request.weights, [member.digest() for member in request.members])
+    merged = combine(algorithm, given, algorithm.schema(**request.settings), request.rank)
     write_peft(folder / "adapter", merged.updates, request.base.name)
     saved = read_peft(folder / "adapter")
-    away = checks.check_sum(saved.updates, updates, request.weights, merged.truncation)
-    unsaid = {layer: abs(figure - merged.truncation[layer]) for layer, figure in away.items()}
     figures = {
-        "computed": check(checks.check_computed(merged, updates, request.weights), checks.COMPUTED),
-        "sum": check(unsaid, checks.SAVED),  # how far the file lies from the sum, beyond what is stated for its rank
+        **(_checks_of_sum(saved.updates, merged, updates, request.weights) if algorithm.linear else {}),
         "identity": check(checks.check_identity(algorithm, updates[0]), checks.COMPUTED),
         "reload": check(checks.check_reload(saved.updates, merged.updates), checks.SAVED),
     }
-    found = {"rank": saved.rank, **_layers(merged, concatenate(updates, request.weights)), "checks": figures}
+    found = {"settings": dict(request.settings), "rank": saved.rank, **_layers(merged), "checks": figures}
     certificate = certify(request, algorithm.formula, algorithm.source, found)
     return certificate, settings_of(saved.rank, list(merged.updates)).model_dump(mode="json")
+
+
+def _checks_of_sum(saved: Updates, merged: Merged, members: Sequence[Updates], weights: Sequence[float]) -> Certificate:
+    """Hold a merge that is a weighted sum against that sum, computed anew: as it came out, and as it was saved."""
+    away = checks.check_sum(saved, members, weights, merged.truncation)
+    unsaid = {layer: abs(figure - merged.truncation[layer]) for layer, figure in away.items()}
+    return {
+        "computed": check(checks.check_computed(merged, members, weights), checks.COMPUTED),
+        "sum": check(unsaid, checks.SAVED),  # how far the file lies from the sum, beyond what is stated for its rank
+    }
 
 
 def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
@@ -93,14 +106,13 @@ def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certi
     return certificate, request.members[0].settings
 
 
-def _layers(merged: Merged, whole: Updates) -> dict[str, Any]:
+def _layers(merged: Merged) -> dict[str, Any]:
     """Return what is known of each layer, and the error of all layers as one."""
-    norms = {layer: norm(update) for layer, update in whole.items()}
     layers = {
-        layer: {"rank": update.rank, "norm": norms[layer], "truncation": merged.truncation[layer]}
+        layer: {"rank": update.rank, "norm": merged.norms[layer], "truncation": merged.truncation[layer]}
         for layer, update in merged.updates.items()
     }
-    return {"layers": layers, "truncation": truncation(norms, merged.truncation)}
+    return {"layers": layers, "truncation": truncation(merged.norms, merged.truncation)}
 
 
 def _one_method(members: Sequence[Member]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapterstilts.compose.members import Member
 from adapterstilts.config.identity import fingerprint
@@ -15,7 +16,7 @@ from adapterstilts.store.run import Base
 class Request:
     """What is asked for: how, with which settings, from which members at which weights, on which base.
 
-    `unproven` are the members whose base is only named.
+    `unproven` are the members whose base is only named, `settings` the merge's own.
     """
 
     phase: str
@@ -25,10 +26,12 @@ class Request:
     weights: Sequence[float]
     base: Base
     unproven: Sequence[str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
     @property
     def identity(self) -> str:
         """A fingerprint of all that decides the result."""
         own = [self.phase, self.how, self.rank, list(self.weights), self.base.fingerprint]
-        return fingerprint([*own, [[member.digest(), member.head_digest()] for member in self.members]])
+        more = [dict(self.settings)] if self.settings else []
+        return fingerprint([*own, *more, [[member.digest(), member.head_digest()] for member in self.members]])

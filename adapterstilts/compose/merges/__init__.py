@@ -1,41 +1,89 @@
-"""Merges: how the updates of several members become one. One file a merge.
+"""Merges: how the changes of several members become one. One file a merge.
 
-All of them see updates alone, dW by layer: two factorings of the same update merge to the same result.
+All of them see changes alone, dW by layer: two factorings of the same update merge to the same result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-from adapterstilts.compose.updates import Updates
+import numpy as np
+
+from adapterstilts.compose.updates import Matrix, Update
+from adapterstilts.config.schema import Frozen
 from adapterstilts.registry import Catalog
+
+Delta = Update | Matrix  # a change as factors, or number by number
+Kept = Literal["factors", "exact", "largest", "sum"]
+
+
+class MergeSettings(Frozen):
+    """A merge's own settings (`--set KEY=VALUE`); this one has none."""
 
 
 @dataclass(frozen=True)
-class Merged:
-    """The merged update, and how far each layer lies from the weighted sum because of its rank (0 to 1)."""
+class Layer:
+    """One layer of all members, in their order: the change that each makes, of rank 0 where it makes none."""
 
-    updates: Updates
-    truncation: dict[str, float]
+    name: str
+    deltas: Sequence[Delta]
+
+    def dense(self, member: int) -> Matrix:
+        """Return one member's change number by number."""
+        delta = self.deltas[member]
+        return np.asarray(delta.left @ delta.right) if isinstance(delta, Update) else delta
+
+
+class Ingredients(Protocol):
+    """What is merged: one finite weight and one digest a member, and their layers, which can be gone through again.
+
+    Random draws follow the digests, so that the order of the members has no effect.
+    """
+
+    @property
+    def weights(self) -> Sequence[float]:
+        """One finite weight a member."""
+
+    @property
+    def digests(self) -> Sequence[str]:
+        """What each member is, whatever its folder is called."""
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield all layers; each call begins anew."""
 
 
 @dataclass(frozen=True)
 class Merge:
     """One way to merge.
 
-    `combine(members, weights, rank)` takes one finite weight a member; it raises UserError for weights that are
-    not 1/K each where `equal_weights` says so, and for a rank where `takes_rank` is false. Rank None means: as
-    the merge's summary says. An `exact` merge is the weighted sum itself.
+    `combine(ingredients, settings)` yields the merged change layer by layer, before any rank is asked for. `kept` says
+    what is kept of it: its factors as they come, exactly what is needed, or the nearest of a rank: the `largest` of the
+    members or the `sum` of all, unless another is asked for. `linear`: it is the weighted sum. `alone`: settings with
+    which one member alone, at weight 1, is itself. `methods`: what the members may have been trained by.
     """
 
     summary: str
     formula: str
     source: str
-    combine: Callable[[Sequence[Updates], Sequence[float], int | None], Merged]
-    equal_weights: bool
-    takes_rank: bool
-    exact: bool
+    combine: Callable[[Ingredients, Any], Iterator[tuple[str, Delta]]]
+    kept: Kept
+    schema: type[MergeSettings] = MergeSettings
+    linear: bool = False
+    equal_weights: bool = False
+    alone: Mapping[str, Any] = field(default_factory=dict)
+    methods: Sequence[str] = ("lora",)
+
+    @property
+    def takes_rank(self) -> bool:
+        """Whether a rank may be asked for; without one the result of the others follows from the members."""
+        return self.kept in ("largest", "sum")
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is the weighted sum itself, whatever its rank."""
+        return self.linear and not self.takes_rank
 
 
 merges: Catalog[Merge] = Catalog("adapterstilts.compose.merges", "MERGE", "merge")

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from adapterstilts.compose.merges import Merged
-from adapterstilts.compose.updates import Updates, compress, concatenated_layers
-from adapterstilts.errors import UserError
-
-
-def compressed_sum(members: Sequence[Updates], weights: Sequence[float], rank: int | None) -> Merged:
-    """Return the weighted sum in at most `rank` pairs a layer (None: as many as it needs), and relative errors."""
-    layers = {layer: compress(update, rank) for layer, update in concatenated_layers(members, weights)}
-    return Merged(
-        {layer: compressed.update for layer, compressed in layers.items()},
-        {layer: compressed.truncation for layer, compressed in layers.items()},
-    )
+from adapterstilts.compose.merges import Delta, Ingredients, Layer, MergeSettings
+from adapterstilts.compose.updates import Update, side_by_side
 
 
-def refuse_rank(name: str, rank: int | None) -> None:
-    """Raise UserError where a rank was given to a merge whose rank follows from its members."""
-    if rank is not None:
-        raise UserError(f"the merge {name} takes no rank, but {rank} was given", fix="leave it out, or merge with svd")
+def weighted_sums(ingredients: Ingredients, _: MergeSettings) -> Iterator[tuple[str, Delta]]:
+    """Yield the weighted sum of every layer: of factors, side by side."""
+    for layer in ingredients.layers():
+        yield layer.name, weighted_sum(layer, ingredients.weights)
+
+
+def weighted_sum(layer: Layer, weights: Sequence[float]) -> Delta:
+    """Return the sum of all members' changes times their weights; as factors where all of them are factors."""
+    updates = [delta for delta in layer.deltas if isinstance(delta, Update)]
+    if len(updates) == len(layer.deltas):
+        return side_by_side(layer.name, list(zip(updates, weights, strict=True)))
+    total = weights[0] * layer.dense(0)
+    for member in range(1, len(weights)):
+        total += weights[member] * layer.dense(member)
+    return total

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from adapterstilts.compose.merges import Merge, Merged
-from adapterstilts.compose.merges._steps import compressed_sum, refuse_rank
-from adapterstilts.compose.updates import Updates
-
-
-def _combine(members: Sequence[Updates], weights: Sequence[float], rank: int | None) -> Merged:
-    refuse_rank("linear", rank)
-    return compressed_sum(members, weights, None)
-
+from adapterstilts.compose.merges import Merge
+from adapterstilts.compose.merges._steps import weighted_sums
 
 MERGE = Merge(
-    summary="the weighted sum, exactly; its rank is at most the sum of the members' ranks",
+    summary="the weighted sum, exactly; a negative weight takes a task away; its rank is at most the sum of the ranks",
     formula="dW = sum_k w_k dW_k",
     source="task arithmetic: Ilharco et al. 2023, arXiv 2212.04089; here on updates, not on their factors A and B",
-    combine=_combine,
-    equal_weights=False,
-    takes_rank=False,
-    exact=True,
+    combine=weighted_sums,
+    kept="exact",
+    linear=True,
 )

@@ -33,7 +33,7 @@ def load_metric(name: str, language: str | None = None) -> Any:
 
     import evaluate
 
-    class OwnMetric(evaluate.Metric):  # type: ignore[misc]
+    class OwnMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types: a base class of Any
         def _info(self) -> Any:
             about = f"adapterstilts, metric {name} version {metric.version}"
             return evaluate.MetricInfo(description=about, citation="", features=_features(metric))

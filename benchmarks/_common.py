@@ -59,7 +59,7 @@ def wait_for_quiet(patience_s: float, most_cores: float = 0.1) -> None:
     end = time.monotonic() + patience_s
     while time.monotonic() < end:
         others = Bystanders(os.getpid())
-        time.sleep(1.0)
+        time.sleep(1.0)  # what others use is counted over this second
         if (others.cores() or 0.0) <= most_cores:
             return
     say("other programs are using this machine: the figures will suffer")

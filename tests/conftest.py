@@ -18,6 +18,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("ADAPTERSTILTS_MIRROR", None)
 
+# Imported only now, when they find those settings: hence E402.
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
@@ -46,7 +47,7 @@ def adapters_where_they_are_needed(request: pytest.FixtureRequest) -> None:
     """Skip a test of every method for bottlenecks where the library behind them is not installed."""
     case = getattr(request.node, "callspec", None)
     if case and case.params.get("method") == "bottleneck":
-        pytest.importorskip("adapters")
+        pytest.importorskip("adapters", reason="the extra adapterstilts[bottleneck] is not installed")
 
 
 @pytest.fixture(autouse=True)

@@ -106,8 +106,6 @@ def rows(tmp_path_factory):
 @pytest.fixture(scope="module")
 def make_run(base, rows, tmp_path_factory):
     def make(method="lora"):
-        if method == "bottleneck":
-            pytest.importorskip("adapters")
         settings = {
             "resources.mirror": str(rows),
             "precision": "fp32",

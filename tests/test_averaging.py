@@ -54,7 +54,6 @@ def seeds(train):
 
     def of(method):
         if method not in made:
-            pytest.importorskip("adapters" if method == "bottleneck" else "peft")
             made[method] = [train(method=method, seed=seed, init_seed=0, **LAST) for seed in (0, 1, 2)]
         return made[method]
 
@@ -314,7 +313,7 @@ def test_heads_that_began_apart_are_refused(train, tmp_path):
 
 
 def test_bottlenecks_that_began_apart_are_refused(train, tmp_path):
-    pytest.importorskip("adapters")
+    pytest.importorskip("adapters", reason="the extra adapterstilts[bottleneck] is not installed")
     runs = [train(method="bottleneck", seed=seed) for seed in (0, 1)]
     with pytest.raises(UserError, match="began from other first weights"):
         average(runs, out=tmp_path / "mean")

@@ -239,7 +239,7 @@ def test_peft_makes_every_adapter_of_a_stack_trainable():
 
 @pytest.fixture
 def adapters():
-    return pytest.importorskip("adapters")
+    return pytest.importorskip("adapters", reason="the extra adapterstilts[bottleneck] is not installed")
 
 
 def with_adapters(adapters, *names: str, config=None) -> nn.Module:

@@ -69,7 +69,7 @@ def hellaswag(train):
 
 @pytest.fixture(scope="module")
 def bottleneck(train):
-    pytest.importorskip("adapters")
+    pytest.importorskip("adapters", reason="the extra adapterstilts[bottleneck] is not installed")
     return train("cosmos_qa", method="bottleneck")
 
 

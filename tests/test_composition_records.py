@@ -60,7 +60,7 @@ def hellaswag(train):
 
 @pytest.fixture(scope="module")
 def bottlenecks(train):
-    pytest.importorskip("adapters")
+    pytest.importorskip("adapters", reason="the extra adapterstilts[bottleneck] is not installed")
     return [train("snli", "bottleneck"), train("cosmos_qa", "bottleneck", **{"method.dropout": 0.2})]
 
 

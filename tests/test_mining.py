@@ -162,7 +162,7 @@ def peak_bytes(reset: bool = False) -> int:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     except OSError:
-        pytest.skip("this system does not tell a process its peak")
+        pytest.skip("only Linux tells a process its peak (VmHWM)")
 
 
 def test_a_search_stops_between_blocks_when_asked():

@@ -40,8 +40,6 @@ def stacks(base, settings, tmp_path_factory):
     root = tmp_path_factory.mktemp("below")
 
     def of(method):
-        if method == "bottleneck":
-            pytest.importorskip("adapters")
         if not (root / method).exists():
             members = [
                 train_intermediate(task, out=root / f"{method}-{task}", base=str(base), method=method,

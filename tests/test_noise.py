@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import regex  # it comes with transformers, and knows UAX 29
 
 from adapterstilts.data.noise import Noise, noised, noises, read_noise
 from adapterstilts.data.noise import chars as chars_file
@@ -121,7 +122,6 @@ def test_the_share_is_of_letters_for_characters_and_of_words_for_words(monkeypat
 
 
 def test_no_letter_is_torn_from_its_marks():
-    regex = pytest.importorskip("regex")  # it comes with transformers, and knows UAX 29
     for text in SCRIPTS:
         whole = set(regex.findall(r"\X", text))
         for rate, seed in [(0.2, 0), (0.5, 1), (1.0, 2), (1.0, 3)]:
@@ -132,7 +132,6 @@ def test_no_letter_is_torn_from_its_marks():
 
 
 def test_letters_are_never_smaller_than_grapheme_clusters():
-    regex = pytest.importorskip("regex")
     for text in SCRIPTS:
         pieces = clusters(text)
         assert "".join(pieces) == text

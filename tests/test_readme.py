@@ -111,7 +111,7 @@ def small(line: str, base: Path) -> list[str]:
 
 
 def test_every_command_runs_in_its_order(folder, base, capfd):
-    pytest.importorskip("adapters")  # they train bottlenecks
+    pytest.importorskip("adapters", reason="the extra adapterstilts[bottleneck] is not installed")
     for kind, block in BLOCKS:
         if kind == "python":
             exec(compile(block, "README.md", "exec"), {})

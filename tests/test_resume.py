@@ -255,7 +255,7 @@ def wait_for_steps(out: Path) -> None:
     deadline = time.monotonic() + 120
     while not ((out / "log.jsonl").is_file() and (out / "log.jsonl").stat().st_size):
         assert time.monotonic() < deadline, "the run did not begin"
-        time.sleep(0.05)
+        time.sleep(0.05)  # another process's first step is announced by nothing but its log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -272,7 +272,7 @@ def test_a_signal_saves_and_exits_with_75(base, mirror, tmp_path, number):
 
 
 def test_a_second_signal_stops_at_once_with_130(base, mirror, tmp_path):
-    """The first signal is held up in a step that never ends; the second one gets through."""
+    """The first signal is held up in a step that sleeps until it is ended; the second one gets through."""
     code = (
         "import sys, time\n"
         "from adapterstilts.train import loop\n"

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sentencepiece
 import torch
 
 from adapterstilts import translate
@@ -31,7 +32,6 @@ SIZES = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_atten
 
 def pieces_of(mirror, folder) -> tuple[Path, dict[str, int]]:
     """A sentencepiece model of the mirror's text, and its vocabulary as fairseq numbers it."""
-    sentencepiece = pytest.importorskip("sentencepiece")
     folder.mkdir(parents=True)
     texts = iter(list(texts_of(mirror))[:2000])
     sentencepiece.SentencePieceTrainer.train(

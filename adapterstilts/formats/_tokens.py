@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from adapterstilts.formats import Encoding
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from torch import Tensor
@@ -19,6 +21,13 @@ def token_columns(tokenizer: Any) -> dict[str, pa.DataType]:
     used = [name for name in _TOKEN_COLUMNS if name == "input_ids" or name in tokenizer.model_input_names]
     counters = {"length": pa.int32(), "row": pa.int64(), "part": pa.int32()}
     return {**dict.fromkeys(used, pa.list_(pa.int32())), **counters}
+
+
+def encode_texts(encoding: Encoding, *texts: Sequence[str]) -> dict[str, Any]:
+    """Return the token columns of texts, or of texts and their partners, each cut to the window, and their `length`."""
+    tokens = encoding.tokenizer(*texts, truncation=True, max_length=encoding.max_length)
+    columns = {name: tokens[name] for name in tokens if name != "attention_mask"}
+    return {**columns, "length": [len(ids) for ids in columns["input_ids"]]}
 
 
 def pad_tokens(examples: Mapping[str, Sequence[Any]], pad_id: int) -> dict[str, Tensor]:

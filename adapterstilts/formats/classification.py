@@ -35,12 +35,11 @@ class Classification:
 
     def encode(self, rows: Columns, encoding: Encoding) -> Columns:
         """Tokenise texts (and their partners, where the task has them) into one example a row."""
+        from adapterstilts.formats._tokens import encode_texts
+
         texts = (rows["text_a"], rows["text_b"]) if "text_b" in rows else (rows["text_a"],)
-        tokens = encoding.tokenizer(*texts, truncation=True, max_length=encoding.max_length)
-        columns = {name: tokens[name] for name in tokens if name != "attention_mask"}
-        lengths = [len(ids) for ids in columns["input_ids"]]
-        rest = {"length": lengths, "row": rows["row"], "part": [0] * len(lengths), "label": rows["label"]}
-        return {**columns, **rest}
+        rest = {"row": rows["row"], "part": [0] * len(rows["row"]), "label": rows["label"]}
+        return {**encode_texts(encoding, *texts), **rest}
 
     def collate(self, examples: Mapping[str, Sequence[Any]], pad_id: int) -> Batch:
         """Return padded tokens (examples, length) and labels (examples,)."""

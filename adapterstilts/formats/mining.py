@@ -38,11 +38,10 @@ class Mining:
 
     def encode(self, rows: Columns, encoding: Encoding) -> Columns:
         """Tokenise the sentences, blanks and newlines at both ends left out."""
+        from adapterstilts.formats._tokens import encode_texts
+
         texts = [text.strip() for text in rows["text"]]
-        tokens = encoding.tokenizer(texts, truncation=True, max_length=encoding.max_length)
-        columns = {name: tokens[name] for name in tokens if name != "attention_mask"}
-        lengths = [len(ids) for ids in columns["input_ids"]]
-        return {**columns, "length": lengths, "row": rows["row"], "part": [0] * len(lengths)}
+        return {**encode_texts(encoding, texts), "row": rows["row"], "part": [0] * len(texts)}
 
     def collate(self, examples: Mapping[str, Sequence[Any]], pad_id: int) -> Batch:
         """Return padded tokens (examples, longest)."""

@@ -35,13 +35,12 @@ class Retrieval:
 
     def encode(self, rows: Columns, encoding: Encoding) -> Columns:
         """Tokenise a row's query (part 0) and document (part 1), blanks and newlines at both ends left out."""
+        from adapterstilts.formats._tokens import encode_texts
+
         pairs = zip(rows["query"], rows["document"], strict=True)
         texts = [text.strip() for pair in pairs for text in pair]
-        tokens = encoding.tokenizer(texts, truncation=True, max_length=encoding.max_length)
-        columns = {name: tokens[name] for name in tokens if name != "attention_mask"}
         owners = [row for row in rows["row"] for _ in (QUERY, DOCUMENT)]
-        lengths = [len(ids) for ids in columns["input_ids"]]
-        return {**columns, "length": lengths, "row": owners, "part": [QUERY, DOCUMENT] * len(rows["row"])}
+        return {**encode_texts(encoding, texts), "row": owners, "part": [QUERY, DOCUMENT] * len(rows["row"])}
 
     def collate(self, examples: Mapping[str, Sequence[Any]], pad_id: int) -> Batch:
         """Return padded tokens (examples, longest)."""

@@ -41,14 +41,6 @@ def _plain(task: Task, rows: Rows) -> Any:
     own = rows.task.labels
     numbers = [task.labels.index(own[label]) if label >= 0 else NO_LABEL for label in ids.tolist()]
     kept = [name for name in task.columns if name not in (field, "id")]
-    names = [f"{rows.task.name}-{name}" for name in _ids(rows)]
+    names = [f"{rows.task.name}-{name}" for name in rows.ids()]
     table = rows.table.select_columns(kept).flatten_indices()
     return table.add_column(field, numbers, feature=datasets.Value("int64")).add_column("id", names)
-
-
-def _ids(rows: Rows) -> list[str]:
-    return (
-        [str(name) for name in rows.table["id"]]
-        if "id" in rows.table.column_names
-        else list(map(str, range(len(rows))))
-    )

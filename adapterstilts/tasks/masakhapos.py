@@ -1,17 +1,13 @@
 """MasakhaPOS: universal part-of-speech tags in the news of twenty African languages."""
 
 from adapterstilts.tasks import Task
+from adapterstilts.tasks._upos import UPOS
 
 _NAMES = {
     "bbj": "bbj", "bm": "bam", "ee": "ewe", "fon": "fon", "ha": "hau", "ig": "ibo", "lg": "lug", "luo": "luo",
     "mos": "mos", "ny": "nya", "pcm": "pcm", "rw": "kin", "sn": "sna", "sw": "swa", "tn": "tsn", "tw": "twi",
     "wo": "wol", "xh": "xho", "yo": "yor", "zu": "zul",
 }  # fmt: skip
-
-_TAGS = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
-    "SYM", "VERB", "X",
-)  # fmt: skip
 
 TASK = Task(
     name="masakhapos",
@@ -22,7 +18,7 @@ TASK = Task(
     configs=_NAMES,
     splits={"dev": "validation", "test": "test"},
     columns={"tokens": "tokens", "tags": "upos"},
-    labels=_TAGS,
+    labels=UPOS,
     roles=("target",),
     category="tagging",
     skill="syntax",

@@ -1,6 +1,7 @@
 """UDPOS: universal part-of-speech tags in 33 languages (Universal Dependencies 2.5)."""
 
 from adapterstilts.tasks import Task
+from adapterstilts.tasks._upos import UPOS
 
 _NAMES = {
     "af": "Afrikaans", "ar": "Arabic", "bg": "Bulgarian", "de": "German", "el": "Greek", "en": "English",
@@ -11,11 +12,6 @@ _NAMES = {
     "vi": "Vietnamese", "yo": "Yoruba", "zh": "Chinese",
 }  # fmt: skip
 
-_TAGS = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
-    "SYM", "VERB", "X",
-)  # fmt: skip
-
 TASK = Task(
     name="udpos",
     format="tagging",
@@ -24,7 +20,7 @@ TASK = Task(
     configs={language: f"udpos.{name}" for language, name in _NAMES.items()},
     splits={"train": "train", "dev": "validation", "test": "test"},
     columns={"tokens": "tokens", "tags": "pos_tags"},
-    labels=_TAGS,
+    labels=UPOS,
     roles=("intermediate", "target"),
     category="tagging",
     skill="syntax",

@@ -1,6 +1,7 @@
 """Part-of-speech tags of Universal Dependencies themselves: one treebank a language, the 33 languages of UDPOS."""
 
 from adapterstilts.tasks import Task
+from adapterstilts.tasks._upos import UPOS
 
 _TREEBANKS = {
     "af": "af_afribooms", "ar": "ar_padt", "bg": "bg_btb", "de": "de_gsd", "el": "el_gdt", "en": "en_ewt",
@@ -11,11 +12,6 @@ _TREEBANKS = {
     "vi": "vi_vtb", "yo": "yo_ytb", "zh": "zh_gsd",
 }  # fmt: skip
 
-_TAGS = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
-    "SYM", "VERB", "X",
-)  # fmt: skip
-
 TASK = Task(
     name="udpos_ud",
     format="tagging",
@@ -24,7 +20,7 @@ TASK = Task(
     configs=_TREEBANKS,
     splits={"train": "train", "dev": "dev", "test": "test"},
     columns={"tokens": "tokens", "tags": "upos"},
-    labels=_TAGS,
+    labels=UPOS,
     roles=("intermediate", "target"),
     category="tagging",
     skill="syntax",

@@ -1,15 +1,11 @@
 """UDPOS of XTREME-R: universal part-of-speech tags in 38 languages (Universal Dependencies 2.7)."""
 
 from adapterstilts.tasks import Task
+from adapterstilts.tasks._upos import UPOS
 
 _LANGUAGES = (
     "af", "ar", "bg", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "kk",
     "ko", "lt", "mr", "nl", "pl", "pt", "ro", "ru", "ta", "te", "th", "tl", "tr", "uk", "ur", "vi", "wo", "yo", "zh",
-)  # fmt: skip
-
-_TAGS = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
-    "SYM", "VERB", "X",
 )  # fmt: skip
 
 TASK = Task(
@@ -20,7 +16,7 @@ TASK = Task(
     configs={language: language for language in _LANGUAGES},
     splits={"test": "test"},
     columns={"tokens": "tokens", "tags": "pos_tags"},
-    labels=_TAGS,
+    labels=UPOS,
     roles=("target",),
     category="tagging",
     skill="syntax",

@@ -7,7 +7,9 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Set before any library reads them: tests leave nothing in the home folder, find nothing there, never go online.
 _CACHE = Path(tempfile.mkdtemp(prefix="adapterstilts-tests-"))
@@ -18,15 +20,20 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("ADAPTERSTILTS_MIRROR", None)
 
-# Imported only now, when they find those settings: hence E402.
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import pytest
+import torch
 
-from adapterstilts import console  # noqa: E402
-from adapterstilts.mini.random_base import Shape, random_base  # noqa: E402
-from adapterstilts.mini.rows import write_rows  # noqa: E402
-from adapterstilts.mini.texts import texts_of  # noqa: E402
-from adapterstilts.mini.tokenizer import write_tokenizer  # noqa: E402
+from adapterstilts import console
+from adapterstilts.mini.random_base import Shape, random_base
+from adapterstilts.mini.rows import write_rows
+from adapterstilts.mini.texts import texts_of
+from adapterstilts.mini.tokenizer import write_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from adapterstilts.formats import Learnable
+    from adapterstilts.model import TransferModel
 
 REAL_DATA = Path(os.environ.get("ADAPTERSTILTS_TEST_DATA", Path(__file__).parents[2] / "shared"))
 
@@ -71,6 +78,30 @@ def base(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Pa
     """A real XLM-R of two layers and random weights."""
     folder = tmp_path_factory.mktemp("base") / "tiny"
     return random_base(tokenizer_folder, folder, shape=Shape(layers=2, hidden=64, positions=258))
+
+
+@pytest.fixture(scope="module")  # a module may have a base of its own
+def tokenizer(base: Path) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer  # slow, and few tests need it
+
+    return AutoTokenizer.from_pretrained(base)
+
+
+@pytest.fixture
+def with_head(base: Path) -> Callable[[str, Learnable, int], TransferModel]:
+    """Make a model of the base with one head of a format, its weights so large that texts do not look alike."""
+    from adapterstilts.base import find_base, load_encoder
+    from adapterstilts.model import TransferModel
+
+    def make(name: str, format: Learnable, labels: int) -> TransferModel:
+        model = TransferModel(load_encoder(find_base(str(base))))
+        model.add_head(name, format, labels, seed=1)
+        for key, parameter in model.named_parameters():
+            if parameter.ndim == 2 and "embeddings" not in key:
+                parameter.data *= 8
+        return model.eval()
+
+    return make
 
 
 @pytest.fixture(scope="session")

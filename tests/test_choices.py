@@ -9,12 +9,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoTokenizer, XLMRobertaForMultipleChoice
 
-from adapterstilts.base import find_base, load_encoder
 from adapterstilts.data.cache import encode_rows
 from adapterstilts.data.source import load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.formats import Encoding, Meaning, formats
-from adapterstilts.model import TransferModel
 from adapterstilts.tasks import tasks
 
 CHOICE = formats.get("multiple_choice")
@@ -31,19 +29,9 @@ CHOICES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tokenizer(base):
-    return AutoTokenizer.from_pretrained(base)
-
-
 @pytest.fixture
-def model(base):
-    model = TransferModel(load_encoder(find_base(str(base))))
-    model.add_head("choice", CHOICE, 3, seed=1)
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 2 and "embeddings" not in name:
-            parameter.data *= 8  # fresh weights are so small that all texts look alike
-    return model.eval()
+def model(with_head):
+    return with_head("choice", CHOICE, 3)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import (
     AutoConfig,
-    AutoTokenizer,
     XLMRobertaForSequenceClassification,
     XLMRobertaForTokenClassification,
 )
@@ -16,11 +15,6 @@ from adapterstilts.formats import Encoding, HeadShape, Meaning, formats, learnab
 from adapterstilts.formats.tagging import IGNORED
 from adapterstilts.model import TransferModel
 from adapterstilts.tasks import tasks
-
-
-@pytest.fixture(scope="module")
-def tokenizer(base):
-    return AutoTokenizer.from_pretrained(base)
 
 
 def shapes(module) -> dict[str, tuple[int, ...]]:

@@ -35,11 +35,6 @@ MASKED = formats.get("masked_lm")
 
 
 @pytest.fixture(scope="module")
-def tokenizer(base):
-    return AutoTokenizer.from_pretrained(base)
-
-
-@pytest.fixture(scope="module")
 def text(mirror, tmp_path_factory):
     """A mirror of Wikipedia in two languages: the generated rows' sentences, 1000 and 500 of them."""
     root = tmp_path_factory.mktemp("text")

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from adapterstilts.config.schema import DataSettings
 from adapterstilts.data.cache import encode_rows, encoding_for
@@ -68,11 +68,6 @@ def base(mirror, tmp_path_factory):
     folder = tmp_path_factory.mktemp("matrix-base")
     tokenizer = write_tokenizer(texts_of(Path(mirror)), folder / "tokenizer", vocabulary=900)
     return random_base(tokenizer, folder / "base", shape=Shape(layers=1, hidden=64, positions=194))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(base):
-    return AutoTokenizer.from_pretrained(base)
 
 
 @pytest.fixture(scope="module")

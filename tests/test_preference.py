@@ -12,10 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoTokenizer, XLMRobertaForSequenceClassification
+from transformers import AutoConfig, XLMRobertaForSequenceClassification
 
 from adapterstilts import registry
-from adapterstilts.base import find_base, load_encoder
 from adapterstilts.data.cache import encode_rows
 from adapterstilts.data.source import load_rows
 from adapterstilts.evaluation.command import evaluate
@@ -23,7 +22,7 @@ from adapterstilts.formats import Encoding, HeadShape, Meaning, formats
 from adapterstilts.formats._heads import FirstTokenHead
 from adapterstilts.metrics import metrics
 from adapterstilts.mini.texts import texts_of
-from adapterstilts.model import Runtime, TransferModel
+from adapterstilts.model import Runtime
 from adapterstilts.tasks import Task
 from adapterstilts.train import loop
 from adapterstilts.train.command import make_member, train_intermediate
@@ -93,19 +92,9 @@ def run(base, settings, tmp_path_factory):
     return train_intermediate("pairs", out=tmp_path_factory.mktemp("runs") / "run", base=str(base), settings=settings)
 
 
-@pytest.fixture(scope="module")
-def tokenizer(base):
-    return AutoTokenizer.from_pretrained(base)
-
-
 @pytest.fixture
-def model(base):
-    model = TransferModel(load_encoder(find_base(str(base))))
-    model.add_head("pairs", PREFERENCE, 0, seed=1)
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 2 and "embeddings" not in name:
-            parameter.data *= 8  # fresh weights are so small that all texts look alike
-    return model.eval()
+def model(with_head):
+    return with_head("pairs", PREFERENCE, 0)
 
 
 @pytest.fixture

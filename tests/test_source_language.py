@@ -11,7 +11,9 @@ import pytest
 from adapterstilts.cli import run as command
 from adapterstilts.compose.merge import merge
 from adapterstilts.data import source_language
-from adapterstilts.data.source import load_rows
+from adapterstilts.data.source import has_rows, load_rows
+from adapterstilts.data.source_language import from_language
+from adapterstilts.data.translated import with_translations
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate, evaluate_base
 from adapterstilts.report.compare import compare
@@ -21,6 +23,7 @@ from adapterstilts.report.study import Study, Way
 from adapterstilts.store.run import Run
 from adapterstilts.tasks import tasks
 from adapterstilts.train.command import continue_mlm, train_intermediate, train_target
+from adapterstilts.translation.command import translate
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +219,14 @@ def test_a_record_of_before_there_was_a_choice_still_tells_it(english, tmp_path)
     assert Run(english.path, old).source_languages == ["en"]
     merged = old.model_copy(update={"data": {}})
     assert Run(english.path, merged).source_languages == ["en"]
+
+
+def test_a_joined_task_learns_from_translations_of_all_its_parts(tmp_path, mirror):
+    task = tasks.get("anli_plus")
+    for part in task.parts:
+        assert not has_rows(with_translations(task, str(tmp_path)), "de", "train", str(tmp_path))
+        translate(part, to=["de"], model="mini", out=tmp_path, limit=8, settings={"resources.mirror": str(mirror)})
+    found = from_language(task, task, "de", str(tmp_path))
+    rows = load_rows(found, "de", "train", str(tmp_path))
+    assert found.train_language == "de"
+    assert len(rows) == 8 * len(task.parts)

@@ -153,7 +153,8 @@ def has_rows(task: Task, language: str, split: Split, mirror: str | None) -> boo
     """Return whether a mirror, a user's own copy or own files have rows of a split; nothing is said of them."""
     try:
         if task.parts:
-            return all(has_rows(tasks.get(part), language, split, mirror) for part in task.parts)
+            parts = [with_translations(tasks.get(part), mirror) for part in task.parts]
+            return all(has_rows(part, language, split, mirror) for part in parts)
         read = _from_files(task, language, split) if task.files else _from_folder(task, language, split, mirror)
         return len(_declared(task, language, split, *read)) > 0
     except UserError:

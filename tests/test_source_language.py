@@ -226,6 +226,7 @@ def test_a_joined_task_learns_from_translations_of_all_its_parts(tmp_path, mirro
     for part in task.parts:
         assert not has_rows(with_translations(task, str(tmp_path)), "de", "train", str(tmp_path))
         translate(part, to=["de"], model="mini", out=tmp_path, limit=8, settings={"resources.mirror": str(mirror)})
+    assert has_rows(with_translations(task, str(tmp_path)), "de", "train", str(tmp_path))
     found = from_language(task, task, "de", str(tmp_path))
     rows = load_rows(found, "de", "train", str(tmp_path))
     assert found.train_language == "de"

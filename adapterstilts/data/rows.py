@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from adapterstilts.config.identity import derive_seed
 from adapterstilts.data.labels import LabelReader
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import Columns, formats
 from adapterstilts.tasks import Split, Task
+
+MARK = "serves_as_dev"  # a column of train rows, in translated mirrors: the choice was made over other rows than these
 
 
 @dataclass(frozen=True)
@@ -79,19 +82,31 @@ class Rows:
     def hold_out(self, share: float) -> Rows:
         """Return the dev part of train rows, or what is left of them, as `split` asks.
 
-        Which rows are held out depends on the task alone, so that runs with other seeds are selected alike. At least
-        one is; of a single row none can be (UserError).
+        Which rows are held out depends on the task alone, so that runs with other seeds are selected alike, and is
+        known already where a column marks them. At least one is; of a single row none can be (UserError).
         """
-        if len(self) < 2:
+        dev, marked = self._dev_rows(share), MARK in self.table.column_names
+        size, what = int(dev.sum()), "marked" if marked else "dev"
+        if marked and not 0 < size < len(self):
             raise UserError(
-                f"task {self.task.name}: {len(self)} rows in language {self.language!r}, so none can be held out",
-                fix="give more rows, or leave this language out (--languages)",
+                f"task {self.task.name}: of its {len(self)} rows in language {self.language!r} {size} serve as dev",
+                fix="take more rows (a larger --limit), so that there are some of both",
             )
-        order = np.random.default_rng(derive_seed(0, "held_out", self.task.name)).permutation(len(self))
-        size = max(1, round(share * len(self)))
-        chosen = order[:size] if self.split == "dev" else order[size:]
-        how = f"{100 * share:g} % of train" if self.split == "dev" else f"train without {size} dev rows"
-        return self._select(np.sort(chosen), how)
+        if self.split == "dev":
+            how = f"{size} marked rows of train" if marked else f"{100 * share:g} % of train"
+        else:
+            how = f"train without {size} {what} rows"
+        return self.unmarked()._select(np.flatnonzero(dev == (self.split == "dev")), how)
+
+    def marked(self, share: float) -> Rows:
+        """Return train rows with a column that says which of them `hold_out` takes for dev."""
+        if MARK in self.table.column_names:
+            return self
+        return replace(self, table=self.table.add_column(MARK, self._dev_rows(share).tolist()))
+
+    def unmarked(self) -> Rows:
+        """Return the rows without that column."""
+        return replace(self, table=self.table.remove_columns(MARK)) if MARK in self.table.column_names else self
 
     def read(self, batch: Columns) -> Columns:
         """Return a batch of the table with label ids for labels and words for coded words."""
@@ -107,6 +122,25 @@ class Rows:
             columns = self.read(batch)
             for values in zip(*columns.values(), strict=True):
                 yield dict(zip(columns, values, strict=True))
+
+    def _dev_rows(self, share: float) -> npt.NDArray[np.bool_]:
+        """Return for every train row whether it serves as dev: as it is marked, else by its number."""
+        if MARK in self.table.column_names:
+            return np.asarray(self.table[MARK][:], dtype=bool)
+        if self._is_translated():  # by its number the translation of a dev row would be trained on
+            raise UserError(
+                f"task {self.task.name}: its {self.language} rows do not say which are translations of dev rows",
+                fix="they are an older version's; translate them again: adapterstilts translate --help",
+            )
+        if len(self) < 2:
+            raise UserError(
+                f"task {self.task.name}: {len(self)} rows in language {self.language!r}, so none can be held out",
+                fix="give more rows, or leave this language out (--languages)",
+            )
+        order = np.random.default_rng(derive_seed(0, "held_out", self.task.name)).permutation(len(self))
+        dev = np.zeros(len(self), dtype=bool)
+        dev[order[: max(1, round(share * len(self)))]] = True
+        return dev
 
     def _is_translated(self) -> bool:
         return self.language in self.task.translated

@@ -20,7 +20,7 @@ from adapterstilts.data.gold import with_sound_gold
 from adapterstilts.data.joined import joined
 from adapterstilts.data.labels import read_labels, with_own_labels
 from adapterstilts.data.reshaping import reshapes
-from adapterstilts.data.rows import Rows
+from adapterstilts.data.rows import MARK, Rows
 from adapterstilts.data.translated import split_name, with_translations
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import formats
@@ -49,6 +49,20 @@ def load_rows(
     """
     if task.parts:
         return _joined(task, language, split, mirror, revision)
+    rows = _read(task, language, split, mirror, revision)
+    if task.held_out and split in ("train", "dev"):
+        rows = rows.hold_out(task.held_out) if hold_out else rows.unmarked()
+    return with_sound_gold(rows)
+
+
+def load_marked(task: Task, split: Split, mirror: str | None) -> Rows:
+    """Load a split in the training language as `load_rows` does; train rows that serve as dev are among it, marked."""
+    rows = _read(task, task.train_language, split, mirror, None)
+    return with_sound_gold(rows.marked(task.held_out) if task.held_out and split == "train" else rows)
+
+
+def _read(task: Task, language: str, split: Split, mirror: str | None, revision: str | None) -> Rows:
+    """Return the rows as they are declared, none held out yet, from wherever they are."""
     if task.files and language not in task.translated:
         table, revision = _from_files(task, language, split)
     elif mirror or task.licensed:
@@ -57,9 +71,7 @@ def load_rows(
         table, revision = _from_hub(task, language, split, revision)
     rows = _declared(task, language, split, table, revision)
     _tell_difference(rows, "mirror" if mirror else "Hub")
-    if task.held_out and hold_out and split in ("train", "dev"):
-        rows = rows.hold_out(task.held_out)
-    return with_sound_gold(rows)
+    return rows
 
 
 def _joined(task: Task, language: str, split: Split, mirror: str | None, revision: str | None) -> Rows:
@@ -273,7 +285,7 @@ def _unreachable(task: Task, error: Exception) -> UserError:
 
 
 def _fields(task: Task, table: Any) -> Any:
-    """Keep the task's columns, under the names that its format gives them."""
+    """Keep the task's columns, under the names that its format gives them, and the mark of train rows that are dev."""
     if any("." in column for column in task.columns.values()):
         table = table.flatten()
     missing = sorted(column for column in task.columns.values() if column not in table.column_names)
@@ -283,7 +295,8 @@ def _fields(task: Task, table: Any) -> Any:
             where=f"columns there: {', '.join(table.column_names)}",
             fix=f"the data set has changed or is another one; compare it with: adapterstilts tasks show {task.name}",
         )
-    table = table.select_columns(list(task.columns.values()))
+    marks = [MARK] if task.held_out and MARK in table.column_names else []
+    table = table.select_columns([*task.columns.values(), *marks])
     return table.rename_columns({column: name for name, column in task.columns.items()})
 
 

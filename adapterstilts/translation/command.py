@@ -12,7 +12,7 @@ from adapterstilts.config.schema import TranslationSettings
 from adapterstilts.console import log
 from adapterstilts.data.own import find_task
 from adapterstilts.data.rows import Rows
-from adapterstilts.data.source import NoSuchRows, load_rows
+from adapterstilts.data.source import NoSuchRows, load_marked
 from adapterstilts.data.translated import read_note
 from adapterstilts.errors import UserError
 from adapterstilts.formats import Columns
@@ -130,7 +130,7 @@ def _load(
         if split == "dev" and task.held_out:
             log(f"{task.name}: its dev rows are a share of its train rows, and come with those")
             continue
-        rows = load_rows(task, task.train_language, split, mirror, hold_out=False).pick(limit, None)
+        rows = load_marked(task, split, mirror).pick(limit, None)
         found[split] = (rows, columns_of(rows))
     if not found:
         raise NoSuchRows(f"task {task.name}: no rows to translate in {', '.join(splits)}", fix="use --split train")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterstilts.data.rows import Rows
+from adapterstilts.data.rows import MARK, Rows
 from adapterstilts.data.translated import NOTE, Said, read_note
 from adapterstilts.formats import Columns
 from adapterstilts.store.atomic import new_file, write_json, write_text
@@ -16,13 +16,14 @@ FLAGS = "translation_flags"
 
 
 def write_split(file: Path, rows: Rows, columns: Columns, flags: Sequence[str] | None = None) -> None:
-    """Write rows with the columns and types that their task reads; `flags` become a column of their own."""
+    """Write rows with the columns and types that their task reads; `flags` and the mark of dev rows are columns too."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Features, Value
 
-    features = {rows.task.columns[name]: feature for name, feature in rows.table.features.items()}
-    values = {rows.task.columns[name]: columns[name] for name in rows.table.column_names}
+    names = {**rows.task.columns, MARK: MARK}
+    features = {names[name]: feature for name, feature in rows.table.features.items()}
+    values = {names[name]: columns[name] for name in rows.table.column_names}
     if flags is not None:
         features[FLAGS], values[FLAGS] = Value("string"), list(flags)
     nested = Features(_nested_features(features))

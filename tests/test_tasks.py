@@ -108,7 +108,7 @@ def test_what_only_some_tasks_declare_fits_the_rest(name):
     assert all(len(set(words.values())) == len(words) for words in task.wording.values())
     shared = len(set(task.configs.values())) < len(task.configs)
     assert set(task.id_prefix) == (set(task.languages) if shared and not task.reshape else set())
-    assert "id" in task.columns or not shared
+    assert "id" in task.columns or not (shared or task.streamed)
     assert len(set(task.id_prefix.values())) == len(task.id_prefix)
     assert 0 <= task.held_out < 0.5
     assert set(task.numbered) <= set(task.labels)

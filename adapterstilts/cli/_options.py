@@ -27,6 +27,10 @@ device = click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:
 precision = click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="How to compute.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
+limit_text = click.option(
+    "--limit-text", metavar="N|none", help="Take N articles a language from the Hub, or all.  [default: 20000]"
+)
+
 # Each of these flags is short for a setting; --set reaches all of them.
 _SHORTHANDS = {
     "mirror": "resources.mirror",
@@ -35,6 +39,7 @@ _SHORTHANDS = {
     "seed": "seed",
     "max_steps": "train.max_steps",
     "limit_train": "data.limit_train",
+    "limit_text": "data.limit_text",
     "select_on": "data.select_on",
     "languages": "data.languages",
     "recipe": "recipe",

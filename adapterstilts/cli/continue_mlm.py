@@ -16,6 +16,7 @@ from adapterstilts.cli import _options, _text
 @click.option(
     "--text", "text", multiple=True, metavar="LANGUAGE=FILE", help="Your own UTF-8 text instead; may be repeated."
 )
+@_options.limit_text
 def continue_mlm(text: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Go on with masked language modelling: on Wikipedia, a mirror's text in its place, or text files of your own.
 

@@ -24,6 +24,7 @@ from adapterstilts.errors import UserError
 @click.option("--out", metavar="DIR", help="Without RUN: where the base's scores go.")
 @click.option("--submission", metavar="DIR", help="Write the predictions here too, in XTREME's layout.")
 @click.option("--labels", metavar="DIR", help="Write their gold here too, in the same layout (for `score`).")
+@_options.limit_text
 @_options.mirror
 @_options.device
 @_options.precision
@@ -53,7 +54,7 @@ def evaluate(run: str | None, task: tuple[str, ...], languages: str, as_json: bo
         "split": options["split"],
         "layer": _layer(options["layer"]),
     }
-    others = {key: options[key] for key in ("pairs", "noise", "submission", "labels")}
+    others = {key: options.pop(key) for key in ("pairs", "noise", "submission", "labels", "limit_text")}
     settings = {**_options.settings(options), **others}
     found = _score_run(run, task, asked, settings, options) if run else _score_base(task, asked, settings, options)
     if as_json:

@@ -16,6 +16,7 @@ from adapterstilts.cli import _options, _text
 @click.option(
     "--mlm-text", multiple=True, metavar="LANGUAGE=FILE", help="Your own UTF-8 text instead; may be repeated."
 )
+@_options.limit_text
 def train_intermediate(mlm_text: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Learn one or several intermediate tasks, as a module on a frozen base or by full fine-tuning.
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 Phase = Literal["intermediate", "target", "mlm"]
 Precision = Literal["auto", "fp32", "bf16"]
+TEXTS = 20_000
 
 
 class Frozen(BaseModel):
@@ -112,6 +113,9 @@ class DataSettings(Frozen):
     )  # never written down: a record says of its rows which files they are from, whatever their place
     hidden: float = Field(0.15, gt=0, lt=1, description="Masked LM: the share of tokens that are hidden (BERT: 0.15).")
     limit_train: int | None = Field(None, ge=1, description="Train on so many rows, drawn with the seed.")
+    limit_text: int | None = Field(
+        TEXTS, ge=1, exclude=True, description="Masked LM from the Hub: so many articles a language; none: all."
+    )  # never written down: a record says of its rows which they are
     select_on: Literal["dev", "xtreme"] = Field(
         "dev",
         description="Rows that choose the checkpoint: dev; or xtreme, its English test rows where it does so (tydiqa).",
@@ -148,6 +152,7 @@ class EvaluationSettings(Frozen):
     precision: Precision | None = Field(None, description="None: the run's own.")
     pairs: Literal["same", "mixed"] = Field("same", description="mixed: both texts of a pair in different languages.")
     noise: str | None = Field(None, description="KIND:RATE, the noise on what is read; none: the rows as they are.")
+    limit_text: int | None = Field(TEXTS, ge=1, description="Text of the Hub: so many articles a language; none: all.")
     submission: str | None = Field(None, description="Write test predictions here too, in XTREME's layout.")
     labels: str | None = Field(None, description="Write their gold here too, in the same layout.")
     resources: ResourceSettings = ResourceSettings()

@@ -14,13 +14,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from adapterstilts.console import log_once
+from adapterstilts.console import log, log_once
 from adapterstilts.data.files import read_files
 from adapterstilts.data.gold import with_sound_gold
 from adapterstilts.data.joined import joined
 from adapterstilts.data.labels import read_labels, with_own_labels
 from adapterstilts.data.reshaping import reshapes
 from adapterstilts.data.rows import MARK, Rows
+from adapterstilts.data.streamed import Excerpt, as_taken, kept_revision, take
 from adapterstilts.data.translated import split_name, with_translations
 from adapterstilts.errors import UserError, nearest
 from adapterstilts.formats import formats
@@ -39,17 +40,19 @@ def load_rows(
     mirror: str | None,
     revision: str | None = None,
     hold_out: bool = True,
+    limit_text: int | None = None,
 ) -> Rows:
     """Load one split and check it against the task's declaration.
 
     `revision`: the Hub commit to read; None means the newest. A mirror is read as it is. `hold_out`: whether
-    train rows that serve as dev are left out of train (where the task has no dev rows of its own).
+    train rows that serve as dev are left out of train (where the task has no dev rows of its own). `limit_text`: so
+    many rows are taken where the task is streamed from the Hub; None means all, which are downloaded.
     Raises UserError: no such language or split, missing mirror or repository, no network, a missing
     column, label names other than the task's, a gold column of -1 or of a single value.
     """
     if task.parts:
         return _joined(task, language, split, mirror, revision)
-    rows = _read(task, language, split, mirror, revision)
+    rows = _read(task, language, split, mirror, revision, limit_text)
     if task.held_out and split in ("train", "dev"):
         rows = rows.hold_out(task.held_out) if hold_out else rows.unmarked()
     return with_sound_gold(rows)
@@ -61,17 +64,21 @@ def load_marked(task: Task, split: Split, mirror: str | None) -> Rows:
     return with_sound_gold(rows.marked(task.held_out) if task.held_out and split == "train" else rows)
 
 
-def _read(task: Task, language: str, split: Split, mirror: str | None, revision: str | None) -> Rows:
+def _read(
+    task: Task, language: str, split: Split, mirror: str | None, revision: str | None, limit_text: int | None = None
+) -> Rows:
     """Return the rows as they are declared, none held out yet, from wherever they are."""
+    streamed = False
     if task.files and language not in task.translated:
         table, revision = _from_files(task, language, split)
     elif mirror or task.licensed:
         table, revision = _from_folder(task, language, split, mirror)
     else:
-        table, revision = _from_hub(task, language, split, revision)
+        streamed = task.streamed
+        table, revision = _from_hub(task, language, split, revision, limit_text if streamed else None)
     rows = _declared(task, language, split, table, revision)
     _tell_difference(rows, "mirror" if mirror else "Hub")
-    return rows
+    return as_taken(rows, limit_text) if streamed else rows
 
 
 def _joined(task: Task, language: str, split: Split, mirror: str | None, revision: str | None) -> Rows:
@@ -119,9 +126,11 @@ def _imported(task: Task) -> Path:
     return repository
 
 
-def _from_hub(task: Task, language: str, split: Split, revision: str | None) -> tuple[Any, str]:
+def _from_hub(task: Task, language: str, split: Split, revision: str | None, limit: int | None) -> tuple[Any, str]:
     config, hub_split = task.config(language), task.split(split)
     revision = revision or _newest_commit(task)
+    if limit is not None:
+        return _streamed(task, Excerpt(task.repo, config, hub_split, limit), revision)
     if task.branch:  # no card lists its configurations, and without one the loader silently joins them all
         files = f"hf://datasets/{task.repo}@{revision or task.branch.replace('/', '%2F')}/{config}"
         wanted = {"data_files": {one: f"{files}/{one}/*.parquet" for one in hub_split.split("+")}}
@@ -129,6 +138,22 @@ def _from_hub(task: Task, language: str, split: Split, revision: str | None) -> 
     else:
         table = _load(task, task.repo, config, hub_split, {"revision": revision} if revision else {})
     return table, revision or _commit_of(table)
+
+
+def _streamed(task: Task, excerpt: Excerpt, revision: str | None) -> tuple[Any, str]:
+    """Return an excerpt at a commit; without one, as where the Hub does not answer, what was taken last."""
+    revision = revision or kept_revision(excerpt)
+    if revision is None:
+        raise _unreachable(task, ConnectionError("the Hub does not answer, and nothing was taken from it before"))
+
+    def stream() -> Any:
+        log(f"data: {task.name} {excerpt.config}: taking {excerpt.count:,} rows from the Hub, and keeping them")
+        return _load(task, excerpt.repo, excerpt.config, excerpt.split, {"revision": revision, "streaming": True})
+
+    try:
+        return take(excerpt, revision, stream), revision
+    except OSError as error:
+        raise _unreachable(task, error) from None
 
 
 def _declared(task: Task, language: str, split: Split, table: Any, revision: str) -> Rows:
@@ -173,15 +198,24 @@ def has_rows(task: Task, language: str, split: Split, mirror: str | None) -> boo
         return False
 
 
-def load_languages(task: Task, languages: Sequence[str] | None, split: Split, mirror: str | None) -> list[Rows]:
+def load_languages(
+    task: Task,
+    languages: Sequence[str] | None,
+    split: Split,
+    mirror: str | None,
+    limit_text: int | None = None,
+    revisions: Mapping[str, str | None] | None = None,
+) -> list[Rows]:
     """Load a split in several languages; None means all that have it here.
 
-    The languages left out are said. A language asked for by name must be there (else NoSuchRows).
+    The languages left out are said. A language asked for by name must be there (else NoSuchRows). `limit_text` is that
+    of `load_rows`, `revisions` the Hub commits to read, by language.
     """
     found, missing = [], []
     for language in languages or task.languages:
         try:
-            found.append(load_rows(task, language, split, mirror))
+            commit = (revisions or {}).get(language)
+            found.append(load_rows(task, language, split, mirror, commit, limit_text=limit_text))
         except NoSuchRows:
             if languages:
                 raise
@@ -260,7 +294,7 @@ def _load(task: Task, path: str, config: str | None, hub_split: str, extra: Mapp
     try:
         return datasets.load_dataset(path, config, split=hub_split, **extra)
     except ValueError as error:
-        absent = "not found. Available" in str(error) or "Unknown split" in str(error)
+        absent = any(said in str(error) for said in ("not found. Available", "Unknown split", "Bad split"))
         raise (NoSuchRows if absent else UserError)(
             f"task {task.name}: cannot read configuration {config!r}, split {hub_split!r} of {path}",
             where=str(error).strip().splitlines()[0][:300],

@@ -53,7 +53,8 @@ def evaluate(
     the layer to read or "sweep"; None means XTREME's. `settings`: `precision` (None: the run's own), `base` (another
     place of the run's own base), `submission` (a folder for the predictions in XTREME's layout), `labels` (one for
     their gold), `pairs` ("mixed": both texts of a pair in different languages), `noise` ("KIND:RATE" on what is
-    read) and `resources.*`, dotted as `--set` takes them. Languages that an earlier, interrupted command has finished
+    read), `limit_text` (of text from the Hub so many articles a language; "none": all) and `resources.*`, dotted as
+    `--set` takes them. Languages that an earlier, interrupted command has finished
     are kept. Scores are percentages; averages are plain means over languages, as in XTREME. Raises UserError
     for bad input, Interrupted after a signal.
     """
@@ -123,7 +124,11 @@ def _prepare(
     runtime = choose_runtime(wanted.resources, wanted.precision or run.record.config["precision"])
     mirror = mirror_folder(wanted.resources.mirror or usual_mirror(wanted.base, run))
     rows, tuning = with_tuning(
-        [load_languages(as_answered(one, heads.get(one.name)), spoken, split, mirror) for one, spoken in asked], mirror
+        [
+            load_languages(as_answered(one, heads.get(one.name)), spoken, split, mirror, wanted.limit_text)
+            for one, spoken in asked
+        ],
+        mirror,
     )
     pools = with_pools(rows, mirror)
     rows = [conditions.on(many) for many in rows]

@@ -43,7 +43,8 @@ class Task:
     Where the rows are not plain: `parts` names tasks whose rows are read one after the other as this one's,
     `branch` the branch of a Hub repository whose main branch is a loading script, `reshape` what turns its rows into
     one row an example (`data/reshaping/`), `licensed` how to get data that the Hub does not have, `files` a user's own
-    files by language and split, `train_language` the one whose rows are trained on.
+    files by language and split, `train_language` the one whose rows are trained on. `streamed` says that the Hub has
+    far more rows than a training reads, so that only some are taken (`data.limit_text`); these tasks need ids.
 
     Where the labels are not plain: `open_labels` says that they are the names that the rows bring, `numbered` names
     the data's bare numbers from 0 on, where its authors say their order, and `counted_as` says as which other label
@@ -82,6 +83,7 @@ class Task:
     licensed: str = ""
     files: Mapping[str, Mapping[Split, str]] = field(default_factory=dict)
     train_language: str = "en"
+    streamed: bool = False
     open_labels: bool = False
     numbered: tuple[str, ...] = ()
     counted_as: Mapping[str, str] = field(default_factory=dict)

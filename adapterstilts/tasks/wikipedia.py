@@ -22,5 +22,6 @@ TASK = Task(
     licence="CC BY-SA 3.0 and GFDL",
     source="Wikimedia dumps of 2023-11-01, https://huggingface.co/datasets/wikimedia/wikipedia",
     held_out=0.02,
+    streamed=True,
     notes="Two percent of each language's articles is held out, to measure the loss on text that was not trained on.",
 )

@@ -196,10 +196,16 @@ def _sources(
         return {f"{task.name}.{one}": text_rows(task, one, files) for one, files in config.data.text.items()}
     if not getattr(formats.get(task.format), "multilingual", False):
         return {task.name: _load_language(task, task.train_language, task.name, config, revisions)}
-    languages = config.data.languages
-    there = [one.language for one in load_languages(task, languages, "train", mirror_folder(config.resources.mirror))]
-    labels = {language: f"{task.name}.{language}" for language in there}
+    labels = {language: f"{task.name}.{language}" for language in _there(task, config, revisions)}
     return {label: _load_language(task, language, label, config, revisions) for language, label in labels.items()}
+
+
+def _there(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> list[str]:
+    """Return the languages that have train rows here, of those that were asked for."""
+    mirror = mirror_folder(config.resources.mirror)
+    pinned = {language: revisions.get(f"{task.name}.{language}-train") for language in task.languages}
+    found = load_languages(task, config.data.languages, "train", mirror, config.data.limit_text, pinned)
+    return [one.language for one in found]
 
 
 def _text_must_suit(task: Task, config: RunConfig[MethodSettings]) -> None:
@@ -226,9 +232,12 @@ def _load_language(
             f"data.select_on = 'xtreme': {task.name} has dev rows of its own, as in XTREME",
             fix="leave --select-on out",
         )
-    train = load_rows(task, language, "train", mirror, revisions.get(f"{label}-train"), hold_out=not as_xtreme)
+    train, limit = revisions.get(f"{label}-train"), config.data.limit_text
     split: Split = "test" if as_xtreme else "dev"
-    return train, load_rows(task, language, split, mirror, revisions.get(f"{label}-{split}"))
+    return (
+        load_rows(task, language, "train", mirror, train, hold_out=not as_xtreme, limit_text=limit),
+        load_rows(task, language, split, mirror, revisions.get(f"{label}-{split}"), limit_text=limit),
+    )
 
 
 def known_revisions(folder: Path) -> dict[str, str]:

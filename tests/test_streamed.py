@@ -1,7 +1,8 @@
-"""Wikipedia from the Hub: only what is asked for is streamed, and kept; which rows, which of them are held out."""
+"""Wikipedia from the Hub: only what is asked for is read, and kept; which rows, which of them are held out."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import types
 
@@ -25,6 +26,7 @@ ARTICLES = {"sw": (200, 200, 200), "yo": (30, 90, 90), "de": (60,)}  # by file
 @pytest.fixture
 def pages(tmp_path, monkeypatch):
     """Wikipedia in the Hub's layout, of several files a language; and a cache of the test's own."""
+    monkeypatch.setattr("huggingface_hub.HfFileSystem", lambda: types.SimpleNamespace(open=open))
     monkeypatch.setenv("ADAPTERSTILTS_CACHE", str(tmp_path / "cache"))
     for language, sizes in ARTICLES.items():
         folder = tmp_path / f"hub/wikimedia/wikipedia/20231101.{language}"
@@ -33,42 +35,50 @@ def pages(tmp_path, monkeypatch):
             ids = [f"{number}{place:03}" for place in range(size)]
             texts = [f"Article {one} tells a short story of {language}, and of nothing else." for one in ids]
             columns = {"id": ids, "url": ids, "title": ids, "text": texts}
-            pq.write_table(pa.table(columns), folder / f"train-{number:05}-of-{len(sizes):05}.parquet")
+            file = folder / f"train-{number:05}-of-{len(sizes):05}.parquet"
+            pq.write_table(pa.table(columns), file, row_group_size=8)
     return tmp_path / "hub"
 
 
 class Hub:
-    """Stands in for the Hub: streams the rows of its folder, notes what it was asked and which rows were pulled."""
+    """Stands in for the Hub: names the files of its folder, notes what it was asked and how many rows were read."""
 
     def __init__(self, monkeypatch, folder, sha="a" * 40) -> None:
-        self.folder, self.sha, self.asked, self.pulled, self.failing = folder, sha, [], [], {}
-        self._real = datasets.load_dataset
+        self.folder, self.sha, self.asked, self.read, self.failing = folder, sha, [], [], {}
+        self._load_real, self._read_real = datasets.load_dataset, pq.ParquetFile.read_row_group
         monkeypatch.setattr(datasets, "load_dataset", self._load)
+        monkeypatch.setattr(datasets, "load_dataset_builder", self._builder)
         monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *_, **__: self._info())
+        monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *words, **more: self._read(*words, **more))
 
     def _info(self):
         if self.sha is None:
             raise OSError("no network")
         return types.SimpleNamespace(sha=self.sha)
 
-    def _load(self, path, config, split, revision=None, streaming=False):
-        self.asked.append((config, revision, streaming))
+    def _files(self, path, config, revision, streamed):
+        self.asked.append((config, revision, streamed))
         if self.sha is None:
             raise ConnectionError("no network")
-        files = sorted(map(str, (self.folder / path / config).glob(f"{split}-*.parquet")))
+        files = sorted(map(str, (self.folder / path / config).glob("*.parquet")))
         if not files:
             raise ValueError(f"BuilderConfig {config!r} not found. Available: [...]")
-        if not streaming:
-            return self._real("parquet", data_files={split: files}, split=split, cache_dir=str(self.folder / "cached"))
-        return datasets.IterableDataset.from_generator(self._rows, gen_kwargs={"files": files})
+        return files
 
-    def _rows(self, files):
-        for file in files:
-            for row in pq.read_table(file).to_pylist():
-                self.pulled.append(row["id"])
-                if len(self.pulled) in self.failing:
-                    raise self.failing[len(self.pulled)]
-                yield row
+    def _builder(self, path, config, revision):
+        files = {"train": self._files(path, config, revision, streamed=True)}
+        return types.SimpleNamespace(config=types.SimpleNamespace(data_files=files))
+
+    def _load(self, path, config, split, revision=None):
+        files = [one for one in self._files(path, config, revision, streamed=False) if f"/{split}-" in one]
+        return self._load_real("parquet", data_files={split: files}, split=split, cache_dir=str(self.folder / "cached"))
+
+    def _read(self, *words, **more):
+        table = self._read_real(*words, **more)
+        self.read.append(len(table))
+        if len(self.read) in self.failing:
+            raise self.failing[len(self.read)]
+        return table
 
 
 @pytest.fixture
@@ -96,9 +106,9 @@ def first(**counts):
 # which rows
 
 
-def test_only_as_many_rows_are_pulled_as_are_asked_for_in_equal_shares_of_the_files(hub):
+def test_only_as_many_rows_are_read_as_are_asked_for_in_equal_shares_of_the_files(hub):
     assert ids("sw", 32) == first(f0=11, f1=11, f2=10)
-    assert len(hub.pulled) <= 32 + 3, "the library looks one row ahead in every file"
+    assert hub.read == [8, 8] * 3, "of 75 groups of rows"
     assert hub.asked == [("20231101.sw", "a" * 40, True)]
 
 
@@ -116,23 +126,30 @@ def test_what_a_file_lacks_is_taken_from_those_after_it(hub, language, limit, wa
     assert ids(language, limit) == wanted
 
 
-def test_many_rows_come_in_several_batches(hub, monkeypatch):
-    monkeypatch.setattr("adapterstilts.data.streamed._BATCH", 7)
+def test_the_files_are_those_that_the_library_finds_by_the_card(pages, monkeypatch):
+    """The one test in which nothing stands in for it but a local repository."""
+    card = ["---", "configs:"]
+    for language in ARTICLES:
+        card += [f"- config_name: 20231101.{language}", "  data_files:"]
+        card += ["  - split: train", f"    path: 20231101.{language}/train-*"]
+    (pages / "wikimedia/wikipedia/README.md").write_text("\n".join([*card, "---"]))
+    real = datasets.load_dataset_builder
+    monkeypatch.setattr(
+        datasets, "load_dataset_builder", lambda path, config, revision: real(str(pages / path), config)
+    )
+    assert ids("sw", 32, revision="a" * 40) == first(f0=11, f1=11, f2=10)
+    assert ids("yo", 120, revision="a" * 40) == first(f0=30, f1=45, f2=45)
+    with pytest.raises(NoSuchRows, match=r"20231101\.fr"):
+        ids("fr", 32, revision="a" * 40)
+    other = dataclasses.replace(WIKIPEDIA, splits={"train": "all"})
+    with pytest.raises(NoSuchRows, match="'all'"):
+        load_rows(other, "sw", "train", None, "a" * 40, limit_text=32)
+
+
+def test_texts_come_with_their_ids(hub):
     rows = load_rows(WIKIPEDIA, "sw", "train", None, hold_out=False, limit_text=64)
     assert rows.ids() == first(f0=22, f1=21, f2=21)
     assert rows.table["text"][63] == "Article 2020 tells a short story of sw, and of nothing else."
-
-
-def test_the_same_rows_come_from_parquet_files_as_the_library_itself_streams_them(hub, monkeypatch, pages):
-    real = hub._real
-
-    def streamed(path, config, split, revision, streaming):
-        files = sorted(map(str, (pages / path / config).glob("*.parquet")))
-        return real("parquet", data_files={split: files}, split=split, streaming=streaming)
-
-    monkeypatch.setattr(datasets, "load_dataset", streamed)
-    assert ids("sw", 32) == first(f0=11, f1=11, f2=10)
-    assert ids("yo", 120) == first(f0=30, f1=45, f2=45)
 
 
 def test_rows_say_which_they_are_and_of_which_commit(hub):
@@ -195,7 +212,7 @@ def test_what_was_taken_is_read_again_without_the_hub(hub):
 def test_another_commit_or_number_is_taken_anew_and_the_first_stays(hub, pages):
     old = ids("sw", 32)
     [file, *_] = sorted((pages / "wikimedia/wikipedia/20231101.sw").glob("*.parquet"))
-    pq.write_table(pq.read_table(file).slice(5), file)
+    pq.write_table(pq.read_table(file).slice(5), file, row_group_size=8)
     hub.sha = "b" * 40
     new = ids("sw", 32)
     assert new[0] == "0005" != old[0]
@@ -215,9 +232,16 @@ def test_without_network_and_without_kept_rows_it_is_said_how_to_read_a_local_co
     assert len(kept()) == 1
 
 
-@pytest.mark.parametrize("broken", [KeyboardInterrupt(), ConnectionError("the line is dead")], ids=["stop", "line"])
+class HttpError(Exception):
+    """No OSError, as those of httpx are none."""
+
+
+BROKEN = [KeyboardInterrupt(), ConnectionError("the line is dead"), HttpError("the line is dead")]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: type(broken).__name__)
 def test_an_interrupted_stream_leaves_nothing(hub, broken):
-    hub.failing = {20: broken}
+    hub.failing = {4: broken}
     with pytest.raises((KeyboardInterrupt, UserError)) as error:
         ids("sw", 32)
     assert isinstance(broken, KeyboardInterrupt) or "the line is dead" in str(error.value)
@@ -277,7 +301,7 @@ def test_twenty_thousand_articles_are_usual_in_training_and_evaluation(hub, word
     assert origin["selection"].startswith("first 20000 in equal shares")
     [usual] = evaluate(str(tmp_path / "run"), "wikipedia", split="dev", languages=["sw"])
     assert usual.metrics["data"]["sw"]["selection"].startswith("first 20000 in equal shares")
-    assert all(streaming for _, _, streaming in hub.asked)
+    assert all(streamed for _, _, streamed in hub.asked)
 
 
 @pytest.mark.parametrize(("limit", "start"), [("60", "first 60 in"), ("none", "6 marked rows")])
@@ -298,7 +322,7 @@ def test_masked_lm_beside_a_task_takes_what_it_is_told_to(hub, pages, mirror, ba
     assert data["wikipedia.sw-train"]["selection"].startswith("first 60 in equal shares")
     assert data["wikipedia.sw-train"]["rows"] + data["wikipedia.sw-dev"]["rows"] == 60
     assert data["snli-train"]["rows"] == 16
-    assert {config: streaming for config, _, streaming in hub.asked} == {"plain_text": False, "20231101.sw": True}
+    assert {config: streamed for config, _, streamed in hub.asked} == {"plain_text": False, "20231101.sw": True}
 
 
 def test_a_mirrors_rows_and_runs_are_what_they_were_whatever_the_limit(mirror, base, tmp_path, capsys):

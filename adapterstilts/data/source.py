@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -146,14 +147,22 @@ def _streamed(task: Task, excerpt: Excerpt, revision: str | None) -> tuple[Any, 
     if revision is None:
         raise _unreachable(task, ConnectionError("the Hub does not answer, and nothing was taken from it before"))
 
-    def stream() -> Any:
+    def find() -> Sequence[str]:
         log(f"data: {task.name} {excerpt.config}: taking {excerpt.count:,} rows from the Hub, and keeping them")
-        return _load(task, excerpt.repo, excerpt.config, excerpt.split, {"revision": revision, "streaming": True})
+        return _files_on_hub(excerpt, revision)
 
-    try:
-        return take(excerpt, revision, stream), revision
-    except OSError as error:
-        raise _unreachable(task, error) from None
+    with _explained(task, excerpt.repo, excerpt.config, excerpt.split):
+        return take(excerpt, revision, find), revision
+
+
+def _files_on_hub(excerpt: Excerpt, revision: str) -> Sequence[str]:
+    """Return where the files of a split lie at a commit, as the repository's card orders them."""
+    import datasets
+
+    found = datasets.load_dataset_builder(excerpt.repo, excerpt.config, revision=revision).config.data_files or {}
+    if excerpt.split not in found:
+        raise ValueError(f"Unknown split {excerpt.split!r}: {', '.join(found)}")
+    return [str(file) for file in found[excerpt.split]]
 
 
 def _declared(task: Task, language: str, split: Split, table: Any, revision: str) -> Rows:
@@ -291,10 +300,19 @@ def _load(task: Task, path: str, config: str | None, hub_split: str, extra: Mapp
     import datasets
 
     datasets.disable_progress_bars()
-    try:
+    with _explained(task, path, config, hub_split):
         return datasets.load_dataset(path, config, split=hub_split, **extra)
+
+
+@contextmanager
+def _explained(task: Task, path: str, config: str | None, hub_split: str) -> Iterator[None]:
+    """Tell what the data set library or the network raises as a UserError."""
+    import datasets
+
+    try:
+        yield
     except ValueError as error:
-        absent = any(said in str(error) for said in ("not found. Available", "Unknown split", "Bad split"))
+        absent = "not found. Available" in str(error) or "Unknown split" in str(error)
         raise (NoSuchRows if absent else UserError)(
             f"task {task.name}: cannot read configuration {config!r}, split {hub_split!r} of {path}",
             where=str(error).strip().splitlines()[0][:300],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,11 @@ def kept_revision(excerpt: Excerpt) -> str | None:
     return files[-1].stem if files else None
 
 
-def take(excerpt: Excerpt, revision: str, stream: Callable[[], Any]) -> Any:
-    """Return an excerpt as a table: as it is kept, else from what `stream` opens, and kept from then on.
+def take(excerpt: Excerpt, revision: str, find: Callable[[], Sequence[str]]) -> Any:
+    """Return an excerpt as a table: as it is kept, else from the Parquet files that `find` names, and keep it.
 
-    `stream` returns an iterable data set of the whole split; it is asked only where nothing is kept. A data set with
-    fewer rows is taken whole. Nothing half written is ever read. Raises what reading the stream raises.
+    `find` returns the places of all files of the split, in order (`hf://...`); it is asked only where nothing is kept.
+    A split with fewer rows is taken whole. Nothing half written is ever read. Raises what finding and reading raise.
     """
     import datasets
 
@@ -58,19 +58,38 @@ def take(excerpt: Excerpt, revision: str, stream: Callable[[], Any]) -> Any:
             if not file.exists():  # another process was quicker
                 remove_leftovers(excerpt.folder)
                 with new_file(file) as temporary:
-                    _write(_tables(stream(), excerpt.count), temporary)
+                    _write(_tables(find(), excerpt.count), temporary)
     return datasets.Dataset.from_file(str(file))
 
 
-def _tables(stream: Any, count: int) -> Iterator[Any]:
-    """Yield `count` rows of a stream in batches; what a file lacks of its share is taken from those after it."""
-    left, files = count, stream.num_shards
-    for number in range(files):
-        share = -(-left // (files - number))  # the even part of what is left, rounded up
-        rows = stream.shard(files, number).take(share).with_format("arrow")
-        for table in rows.iter(batch_size=_BATCH) if share else ():
+def _tables(files: Sequence[str], count: int) -> Iterator[Any]:
+    """Yield `count` rows in equal shares of the files; what one lacks of its share is taken from those after it."""
+    left = count
+    for number, file in enumerate(files):
+        share = -(-left // (len(files) - number))  # the even part of what is left, rounded up
+        for table in _first_rows(file, share) if share else ():
             left -= len(table)
             yield table
+
+
+def _first_rows(file: str, count: int) -> Iterator[Any]:
+    """Yield the first rows of a Parquet file, fetching the row groups that they are in and no other.
+
+    Raises ConnectionError for whatever keeps the file from being read.
+    """
+    import pyarrow.parquet as pq
+    from huggingface_hub import HfFileSystem
+
+    try:
+        with HfFileSystem().open(file, "rb") as handle:
+            parquet = pq.ParquetFile(handle, pre_buffer=False)
+            for group in range(parquet.num_row_groups):
+                if count > 0:
+                    table = parquet.read_row_group(group, use_threads=False).slice(0, count)
+                    count -= len(table)
+                    yield table
+    except Exception as error:  # httpx, requests and hub errors share no base class
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 def _write(tables: Iterator[Any], path: Path) -> None:

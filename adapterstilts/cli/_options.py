@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -131,6 +131,19 @@ def _summary(run: Run, task: str | tuple[str, ...]) -> str:
         f"trained {trained} parameters in {cost.train_s:.0f} s\n"
         f"next: adapterstilts {command}"
     )
+
+
+def by_language(option: str, words: Sequence[str]) -> dict[str, str]:
+    """Return what `LANGUAGE=VALUE` words name, by language; a UserError for a word without either, and for two."""
+    found: dict[str, str] = {}
+    for word in words:
+        language, _, value = word.partition("=")
+        if not language or not value:
+            raise UserError(f"cannot read {option} {word!r}", fix=f"write {option} LANGUAGE=RUN, such as sw=runs/sw")
+        if language in found:
+            raise UserError(f"{option} is given twice for {language}: {found[language]} and {value}", fix="give one")
+        found[language] = value
+    return found
 
 
 def print_composition(made: Composition, as_json: bool) -> None:

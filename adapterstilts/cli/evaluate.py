@@ -20,6 +20,13 @@ from adapterstilts.errors import UserError
 @click.option("--layer", metavar="N|sweep", help="Retrieval: the layer to read, or all.  [default: XTREME's]")
 @click.option("--pairs", type=click.Choice(["same", "mixed"]), help="mixed: both texts of a pair in other languages.")
 @click.option("--noise", metavar="KIND:RATE", help="Slips in what is read: chars or words, and a share, as chars:0.1.")
+@click.option(
+    "--language-adapter",
+    "language_adapters",
+    multiple=True,
+    metavar="xx=RUN",
+    help="Read language xx with the module of this run of continue-mlm in the lowest place; repeatable.",
+)
 @click.option("--base", metavar="ID|DIR", help="Where the run's base lies now; or, without RUN, the base to score.")
 @click.option("--out", metavar="DIR", help="Without RUN: where the base's scores go.")
 @click.option("--submission", metavar="DIR", help="Write the predictions here too, in XTREME's layout.")
@@ -44,6 +51,7 @@ def evaluate(run: str | None, task: tuple[str, ...], languages: str, as_json: bo
       adapterstilts evaluate runs/cosmos_qa --task xcopa --head cosmos_qa
       adapterstilts evaluate runs/mnli --task wikipedia --split dev --languages en,sw
       adapterstilts evaluate runs/xnli --task xnli --pairs mixed --noise chars:0.1
+      adapterstilts evaluate runs/xnli --task xnli --language-adapter sw=runs/lang-sw
       adapterstilts evaluate --base FacebookAI/xlm-roberta-large --out runs/base --task tatoeba --layer sweep
     """
     from adapterstilts.report.scores import score_tables
@@ -70,7 +78,9 @@ def _score_run(
 
     if options["out"]:
         raise UserError("--out is for an untrained base; a run's scores lie in its own folder", fix="leave --out out")
-    return score(run, task, head=options["head"], settings={**settings, "base": options["base"]}, **asked)
+    adapters = _options.by_language("--language-adapter", options["language_adapters"])
+    settings = {**settings, "base": options["base"]}
+    return score(run, task, head=options["head"], settings=settings, language_adapters=adapters, **asked)
 
 
 def _score_base(task: tuple[str, ...], asked: dict[str, Any], settings: dict[str, Any], options: dict[str, Any]) -> Any:
@@ -80,6 +90,8 @@ def _score_base(task: tuple[str, ...], asked: dict[str, Any], settings: dict[str
         raise UserError(
             "there is no run to score", fix="give RUN; or, for an untrained base, --base ID|DIR and --out DIR"
         )
+    if options["language_adapters"]:
+        raise UserError("--language-adapter is for a run above another one", fix="leave it out")
     if options["head"]:
         raise UserError("--head is for a run; an untrained base has none", fix="leave --head out")
     return evaluate_base(options["base"], task, out=options["out"], settings=settings, **asked)

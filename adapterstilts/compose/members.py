@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from adapterstilts.compose.peft_folder import PeftAdapter, read_peft
 from adapterstilts.compose.updates import Updates, concatenate
 from adapterstilts.errors import UserError
 from adapterstilts.methods.full import METHOD as FULL
-from adapterstilts.store.places import remembered
+from adapterstilts.store.digests import digest_of
 from adapterstilts.store.run import Base, Module, Run, read_run
 
 
@@ -50,13 +48,11 @@ class Member:
     def digest(self) -> str:
         """Return a digest of its modules' files, or its encoder's: what it is, whatever its folder is called."""
         folders = [module.folder for module in self.modules] or [self.path / FULL.folder]
-        files = [file for folder in folders for file in sorted(folder.glob("*")) if file.is_file()]
-        return remembered(files, lambda: _digest(files))
+        return digest_of([file for folder in folders for file in sorted(folder.glob("*")) if file.is_file()])
 
     def head_digest(self) -> str:
         """Return a digest of its heads' files."""
-        files = sorted((self.path / "heads").glob("*")) if self.run else []
-        return remembered(files, lambda: _digest(files))
+        return digest_of(sorted((self.path / "heads").glob("*")) if self.run else [])
 
     def adapters(self) -> list[PeftAdapter]:
         """Return its LoRA modules, read and checked."""
@@ -170,10 +166,3 @@ def _peft_settings(folder: Path) -> dict[str, Any]:
     settings = read_settings(folder / CONFIG)
     return {"name": "lora", "r": settings.r, "alpha": settings.alpha, "rslora": settings.rslora,
             "target_modules": list(settings.target_modules)}  # fmt: skip
-
-
-def _digest(files: Sequence[Path]) -> str:
-    total = hashlib.sha256()
-    for file in files:
-        total.update(json.dumps(file.name).encode() + hashlib.sha256(file.read_bytes()).digest())
-    return total.hexdigest()[:16]

@@ -153,6 +153,9 @@ class EvaluationSettings(Frozen):
     pairs: Literal["same", "mixed"] = Field("same", description="mixed: both texts of a pair in different languages.")
     noise: str | None = Field(None, description="KIND:RATE, the noise on what is read; none: the rows as they are.")
     limit_text: int | None = Field(TEXTS, ge=1, description="Text of the Hub: so many articles a language; none: all.")
+    language_adapters: dict[str, str] = Field(
+        {}, description="By language, the run whose module stands in for the lowest one."
+    )
     submission: str | None = Field(None, description="Write test predictions here too, in XTREME's layout.")
     labels: str | None = Field(None, description="Write their gold here too, in the same layout.")
     resources: ResourceSettings = ResourceSettings()

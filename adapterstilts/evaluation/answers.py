@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from adapterstilts.console import log, progress
+from adapterstilts.data.cache import Encoded
 from adapterstilts.data.mixed import PARTNER
 from adapterstilts.data.rows import Rows
 from adapterstilts.evaluation import mining, retrieval
 from adapterstilts.evaluation.conditions import Conditions
 from adapterstilts.evaluation.files import THRESHOLD, read_question, score_folder, write_predictions
 from adapterstilts.evaluation.heads import SavedHead, meaning_of
+from adapterstilts.evaluation.language_adapters import PIVOT, language_of
 from adapterstilts.evaluation.load import Loaded
 from adapterstilts.evaluation.neighbours import Vectors
 from adapterstilts.evaluation.predict import gold_values, predict
 from adapterstilts.evaluation.ranking import Pool, Ranking
 from adapterstilts.formats import Prediction
+from adapterstilts.formats.retrieval import QUERY
 from adapterstilts.interrupt import StopRequest
 from adapterstilts.model import Runtime
 from adapterstilts.store.atomic import remove_leftovers
@@ -87,6 +92,7 @@ def answer_task(session: Session, many: list[Rows], head: SavedHead | None, stop
 
 def _answered(session: Session, rows: Rows, head: SavedHead, stop: StopRequest) -> _Answers:
     encoded, meaning = session.loaded.encode(rows), meaning_of(head, rows.task)
+    session.loaded.speak(rows.language)
     found = predict(session.loaded.model, encoded, head.name, meaning, session.runtime, stop)
     beside = {PARTNER: list(rows.table[PARTNER])} if PARTNER in rows.table.column_names else {}
     return _Answers(rows.ids(), gold_values(encoded), found, beside)
@@ -107,6 +113,7 @@ def _embedder(session: Session, stop: StopRequest) -> Callable[[Rows, Sequence[i
 
     def embed(some: Rows, layers: Sequence[int]) -> dict[int, Vectors]:
         encoded = session.loaded.encode(some)
+        session.loaded.speak(language_of(some))
         return retrieval.embed(session.loaded.model.encoder, encoded, layers, session.runtime, stop)
 
     return embed
@@ -115,8 +122,28 @@ def _embedder(session: Session, stop: StopRequest) -> Callable[[Rows, Sequence[i
 def _found(session: Session, rows: Rows, stop: StopRequest) -> list[_Answers]:
     """Search in every layer; the right answer to a row's query is the row's own document."""
     encoded, gold = session.loaded.encode(rows), [str(row) for row in range(len(rows))]
-    vectors = retrieval.embed(session.loaded.model.encoder, encoded, session.layers, session.runtime, stop)
+    vectors = _both_sides(session, encoded, stop)
     return [_Answers(rows.ids(), gold, retrieval.search(encoded, vectors[layer])) for layer in session.layers]
+
+
+def _both_sides(session: Session, encoded: Encoded, stop: StopRequest) -> dict[int, Vectors]:
+    """Return the vectors of English queries and of documents in the rows' language, each side's by its own adapter.
+
+    Where those are two, everything is read twice: what stands beside a text in its pass decides its last bits, so
+    only then is one adapter under two names still one.
+    """
+    loaded, language = session.loaded, encoded.rows.language
+
+    def read(spoken: str) -> dict[int, Vectors]:
+        loaded.speak(spoken)
+        return retrieval.embed(loaded.model.encoder, encoded, session.layers, session.runtime, stop)
+
+    documents = read(language)
+    if loaded.adapters.get(language) == loaded.adapters.get(PIVOT):
+        return documents
+    queries = read(PIVOT)
+    is_query = np.asarray(encoded.examples["part"][:])[:, None] == QUERY
+    return {layer: np.where(is_query, queries[layer], documents[layer]) for layer in session.layers}
 
 
 def _mined(session: Session, rows: Rows, stop: StopRequest) -> list[_Answers]:

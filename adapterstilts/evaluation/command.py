@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from adapterstilts.base import find_base
 from adapterstilts.config.identity import fingerprint
@@ -18,6 +19,7 @@ from adapterstilts.evaluation.answers import Evaluation, Session, answer_task
 from adapterstilts.evaluation.asked import ask
 from adapterstilts.evaluation.conditions import read_conditions
 from adapterstilts.evaluation.heads import SavedHead, as_answered, can_answer
+from adapterstilts.evaluation.language_adapters import find_language_adapters, must_read
 from adapterstilts.evaluation.lm_head import head_of
 from adapterstilts.evaluation.load import load_run
 from adapterstilts.evaluation.mining import with_tuning
@@ -34,6 +36,13 @@ from adapterstilts.store.run import Base, Run, RunRecord, nothing_trained, read_
 from adapterstilts.tasks import Split, Task
 
 
+class Special(TypedDict, total=False):
+    """What only some evaluations are asked for; `evaluate` says what each means."""
+
+    layer: Layer
+    language_adapters: Mapping[str, str | Path]
+
+
 def evaluate(
     run: Run | str | Path,
     task: str | Sequence[str],
@@ -41,8 +50,8 @@ def evaluate(
     languages: Sequence[str] | None = None,
     split: Split = "test",
     head: str | None = None,
-    layer: Layer = None,
     settings: Mapping[str, Any] | None = None,
+    **special: Unpack[Special],
 ) -> list[Evaluation]:
     """Predict and score tasks in several languages with a finished run, into its `eval/` folder.
 
@@ -54,12 +63,15 @@ def evaluate(
     place of the run's own base), `submission` (a folder for the predictions in XTREME's layout), `labels` (one for
     their gold), `pairs` ("mixed": both texts of a pair in different languages), `noise` ("KIND:RATE" on what is
     read), `limit_text` (of text from the Hub so many articles a language; "none": all) and `resources.*`, dotted as
-    `--set` takes them. Languages that an earlier, interrupted command has finished
-    are kept. Scores are percentages; averages are plain means over languages, as in XTREME. Raises UserError
-    for bad input, Interrupted after a signal.
+    `--set` takes them. `language_adapters`: by language, runs of `continue_mlm` whose modules stand in for the lowest
+    module of the run; other languages keep it. Languages that an earlier, interrupted command has finished are kept.
+    Scores are percentages; averages are plain means over languages, as in XTREME. Raises UserError for bad input,
+    Interrupted after a signal.
     """
     run = run if isinstance(run, Run) else read_run(run)
-    return _score(_prepare(run, task, languages, split, head, layer, settings or {}))
+    adapters = {language: str(path) for language, path in special.get("language_adapters", {}).items()}
+    wanted = {**(settings or {}), **({"language_adapters": adapters} if adapters else {})}
+    return _score(_prepare(run, task, languages, split, head, special.get("layer"), wanted))
 
 
 def evaluate_base(
@@ -115,7 +127,9 @@ def _prepare(
     asked = ask(names, languages, lambda one: not _has_head(one) or can_answer(run, one, head))
     declared = [one for one, _ in asked]
     must_suit(declared, head, layer)
-    conditions = read_conditions(wanted)
+    adapters = find_language_adapters(run, wanted.language_adapters)
+    must_read(declared, adapters)
+    conditions = replace(read_conditions(wanted), adapters=adapters)
     for one in declared:
         conditions.must_suit(one)
     if wanted.submission or wanted.labels:
@@ -133,7 +147,7 @@ def _prepare(
     pools = with_pools(rows, mirror)
     rows = [conditions.on(many) for many in rows]
     tuning = {key: conditions.on([one])[0] for key, one in tuning.items()}
-    loaded = load_run(run, runtime, wanted.base)
+    loaded = load_run(run, runtime, wanted.base, conditions.adapters)
     layers = choose_layers(loaded.model.encoder, layer)
     return _Prepared(Session(loaded, runtime, layers, conditions, tuning, pools), rows, heads, wanted)
 

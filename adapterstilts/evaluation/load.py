@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,10 @@ from adapterstilts.data.rows import Rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.alarms import Alarm, of_run
 from adapterstilts.evaluation.heads import SavedHead
+from adapterstilts.evaluation.language_adapters import LanguageAdapter
 from adapterstilts.methods import methods
 from adapterstilts.methods._stack import parameters_of, restore_all
+from adapterstilts.methods._swap import restore_swappable
 from adapterstilts.model import Runtime, TransferModel, hold_frozen_in_bf16
 from adapterstilts.store.run import Run
 
@@ -24,7 +27,8 @@ from adapterstilts.store.run import Run
 class Loaded:
     """A run, ready to predict: its encoder with all modules active; heads are added as they are needed.
 
-    `alarms`: what is odd about the modules.
+    `alarms`: what is odd about the modules. `adapters`: those that stand in for the lowest one, by language, and
+    `use` puts the one of a language there.
     """
 
     run: Run
@@ -33,6 +37,13 @@ class Loaded:
     positions: int
     device: torch.device
     alarms: list[Alarm] = field(default_factory=list)
+    adapters: Mapping[str, LanguageAdapter] = field(default_factory=dict)
+    use: Callable[[str], None] | None = None
+
+    def speak(self, language: str) -> None:
+        """Read with the adapter of `language` from now on, or with the run's own where there is none for it."""
+        if self.use:
+            self.use(language)
 
     def add_head(self, head: SavedHead) -> None:
         """Put a saved head on the model, ready to predict."""
@@ -68,13 +79,21 @@ def encoder_files(run: Run, base: str | None = None) -> BaseFiles:
     return found
 
 
-def load_run(run: Run, runtime: Runtime, base: str | None = None) -> Loaded:
-    """Load the run's encoder with its modules, ready to predict."""
-    files = encoder_files(run, base)
-    encoder, names = restore_all(load_encoder(files), run.modules)
+def load_run(
+    run: Run, runtime: Runtime, base: str | None = None, adapters: Mapping[str, LanguageAdapter] | None = None
+) -> Loaded:
+    """Load the run's encoder with its modules, ready to predict; `adapters` can then be swapped in by language."""
+    files, swapped = encoder_files(run, base), adapters or {}
+    if swapped:
+        others = {language: adapter.module for language, adapter in swapped.items()}
+        encoder, names, use = restore_swappable(load_encoder(files), run.modules, others)
+    else:
+        (encoder, names), use = restore_all(load_encoder(files), run.modules), None
     model = TransferModel(encoder)
     model.requires_grad_(False).eval()
     if runtime.precision == "bf16":
         apart = parameters_of(encoder, run.modules[-1].method, names).values() if names else ()
         hold_frozen_in_bf16(encoder, apart)
-    return Loaded(run, model.to(runtime.device), load_tokenizer(files), positions(files), runtime.device, of_run(run))
+    alarms = [alarm for one in (run, *(adapter.run for adapter in swapped.values())) for alarm in of_run(one)]
+    tokenizer, room = load_tokenizer(files), positions(files)
+    return Loaded(run, model.to(runtime.device), tokenizer, room, runtime.device, alarms, swapped, use)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterstilts.errors import UserError
-from adapterstilts.evaluation.conditions import in_words
+from adapterstilts.evaluation.conditions import adapters_in_words, in_words
 from adapterstilts.evaluation.files import read_metrics
 from adapterstilts.metrics import average
 from adapterstilts.report.comparison import AVERAGE, Comparison, titled
@@ -52,7 +52,7 @@ def _compare_task(
         raise UserError(
             f"the runs were scored on different splits or layers of {task}, or under different conditions",
             where=places,
-            fix="evaluate all on one --split (and --layer, --pairs, --noise)",
+            fix="evaluate all on one --split (and --layer, --pairs, --noise, --language-adapter)",
         )
     rows = []
     for part in parts:
@@ -121,6 +121,9 @@ def _ways(label: str, metrics: dict[str, dict[str, Any]]) -> list[str]:
         notes.append(f"{label}: other source languages, so other languages are zero-shot: {learned}")
     if len(set(heads.values())) > 1:
         notes.append(f"{label}: other heads answer: {', '.join(f'{name}: {head}' for name, head in heads.items())}")
+    adapters = {name: adapters_in_words(found) for name, found in metrics.items()}
+    if len(set(adapters.values())) > 1:
+        notes.append(f"{label}: other adapters: {', '.join(f'{name}: {one}' for name, one in adapters.items())}")
     if chosen:
         notes.append(f"{label}: checkpoints chosen on XTREME's English test rows: {', '.join(chosen)}")
     alarms = {name: [alarm["message"] for alarm in found.get("alarms", [])] for name, found in metrics.items()}
@@ -187,9 +190,17 @@ def _metrics(run: Run) -> dict[tuple[str, Part], dict[str, Any]]:
             fix=f"run: adapterstilts evaluate {run.path} --task {' --task '.join(run.heads)}",
         )
     found = [read_metrics(folder) for folder in folders]
+    parts = [(metrics["task"], _part(metrics)) for metrics in found]
     return {
-        (metrics["task"], Part(metrics["split"], metrics.get("layer"), in_words(metrics))): metrics for metrics in found
+        (task, _part(metrics, exactly=parts.count((task, part)) > 1)): metrics
+        for (task, part), metrics in zip(parts, found, strict=True)
     }
+
+
+def _part(metrics: dict[str, Any], exactly: bool = False) -> Part:
+    """Name an evaluation; `exactly` also says which adapters were swapped in, as a run may be scored with several."""
+    which = adapters_in_words(metrics) if exactly else ""
+    return Part(metrics["split"], metrics.get("layer"), in_words(metrics) + (f" ({which})" if which else ""))
 
 
 def _distinct(runs: Sequence[Run]) -> dict[str, Run]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapterstilts.evaluation.command import evaluate_base as evaluate_base
     from adapterstilts.evaluation.library import as_evaluate_metric as as_evaluate_metric
     from adapterstilts.evaluation.library import load_metric as load_metric
+    from adapterstilts.evaluation.retention import retention as retention
     from adapterstilts.evaluation.submission.score import score as score
     from adapterstilts.evaluation.unlabelled import predict as predict
     from adapterstilts.mini.random_base import random_base as random_base
@@ -45,6 +46,7 @@ _HOMES = {
     "quickstart": "report.quickstart",
     "random_base": "mini.random_base",
     "read_run": "store.run",
+    "retention": "evaluation.retention",
     "score": "evaluation.submission.score",
     "stack": "compose.stack",
     "train_intermediate": "train.command",

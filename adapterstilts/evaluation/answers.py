@@ -44,7 +44,7 @@ class Session:
     """What all tasks of one command share: the model, where it runs, retrieval's layers, the conditions.
 
     `tuning`: of mining, by task and language, the rows that choose the threshold, where the scored ones do not.
-    `pools`: of answer retrieval, by task, the candidates of all languages.
+    `pools`: of answer retrieval, by task, the candidates of all languages. `place`: where in the run the answers go.
     """
 
     loaded: Loaded
@@ -53,6 +53,7 @@ class Session:
     conditions: Conditions
     tuning: Mapping[tuple[str, str], Rows] = field(default_factory=dict)
     pools: Mapping[str, Pool] = field(default_factory=dict)
+    place: str = "eval"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _in_folders(
 
     `models` says for each folder whose answers it holds; `answer` gives one set of answers a folder, in order.
     """
-    task, split, root = many[0].task, many[0].split, session.loaded.run.path / "eval"
+    task, split, root = many[0].task, many[0].split, session.loaded.run.path / session.place
     folders = {inside(root, name): model for name, model in models.items()}
     for folder in folders:
         (folder / "predictions").mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,10 @@ from typing import Any
 
 from adapterstilts.evaluation.answers import Evaluation
 from adapterstilts.evaluation.conditions import in_words
+from adapterstilts.evaluation.retention import FOLDER, Kept, Retention
 from adapterstilts.report.tables import Table
+
+_RETAINED = {"alone": ".2f", "now": ".2f", "difference": "+.2f"}
 
 
 def score_tables(evaluations: Sequence[Evaluation]) -> list[Table]:
@@ -83,3 +86,32 @@ def _sweep_table(many: Sequence[Evaluation]) -> Table:
     notes = [*_notes(many[0])[:-1], f"predictions and scores: {many[0].path.parent}"]
     title = f"{_what(first)}, {main} by layer (percent)"
     return Table(title, ["layer", *languages, "average"], rows, notes)
+
+
+def retention_table(found: Retention) -> Table:
+    """Return one row a task and language, beside what its own run scores; below, what could not be asked."""
+    rows = [row for kept in found.kept for row in _kept_rows(kept)]
+    languages = {language for kept in found.kept for language in kept.languages}
+    notes = [f"rows: dev, in {' '.join(sorted(languages))}; alone: the run that learned the task, by itself"]
+    notes += [f"{_task_of(one)} is answered by the head kept in {one.holder.path}" for one in found.kept]
+    notes += [f"NOT SCORED: {hole.path}{hole.task and f', {hole.task}'}: {hole.why}" for hole in found.holes]
+    headings = ["task", "learned by", "metric", *_RETAINED, "rows"]
+    title = f"what {found.run.path} still knows (percent)"
+    return Table(title, headings, rows, [*notes, f"predictions and scores: {found.run.path / FOLDER}"])
+
+
+def _kept_rows(kept: Kept) -> list[list[str]]:
+    """Return a row a language and, of several, their mean."""
+    scores, metrics = kept.scores(), kept.now.metrics
+    if len(kept.languages) == 1:
+        scores.pop("average")
+    about = [kept.member.name, metrics["metric"]["main"]]
+    return [
+        [f"{metrics['task']} {language}", *about, *(format(one[key], form) for key, form in _RETAINED.items()),
+         f"{metrics['languages'][language]['n']:,}" if language in metrics["languages"] else ""]
+        for language, one in scores.items()
+    ]  # fmt: skip
+
+
+def _task_of(kept: Kept) -> str:
+    return f"{kept.now.metrics['task']} of {kept.member.name}"

@@ -1,8 +1,7 @@
 """Language adapters, swapped at evaluation (MAD-X, Pfeiffer et al. 2020, arXiv 2005.00052).
 
 A task module was trained above a module that had read one language's text; to read another language, that
-language's module takes the lower place. Invertible adapters at the embeddings are no part of it
-(docs/decisions/0013-language-adapters-and-retention.md says why).
+language's module takes the lower place. The paper's invertible adapters at the embeddings are no part of it.
 """
 
 from __future__ import annotations

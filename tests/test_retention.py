@@ -155,6 +155,15 @@ def test_where_two_members_learned_one_task_each_head_is_asked_by_itself(member,
     assert predictions(found.kept[0].now.path)[3] != predictions(found.kept[1].now.path)[3]
 
 
+def test_a_run_that_two_ways_lead_to_is_asked_once(member, ask, tmp_path):
+    snli = member("snli")
+    merged = merge([snli, member("hellaswag")], how="mean", out=tmp_path / "merged").run
+    found = ask(stack([merged, snli], out=tmp_path / "stack").run)
+    assert [(one.now.metrics["task"], one.holder.name) for one in found.kept] == [
+        ("snli", "merged"), ("hellaswag", "stack")
+    ]  # fmt: skip
+
+
 def test_asked_again_nothing_is_computed(member, ask, tmp_path, monkeypatch):
     run = merge([member("snli"), member("hellaswag")], how="mean", out=tmp_path / "merged").run
     first = ask(run)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adapterstilts.train.command import continue_mlm as continue_mlm
     from adapterstilts.train.command import train_intermediate as train_intermediate
     from adapterstilts.train.command import train_target as train_target
+    from adapterstilts.train.fuse import fuse as fuse
     from adapterstilts.train.pretrain import pretrain as pretrain
     from adapterstilts.translation.command import translate as translate
 
@@ -39,6 +40,7 @@ _HOMES = {
     "continue_mlm": "train.command",
     "evaluate": "evaluation.command",
     "evaluate_base": "evaluation.command",
+    "fuse": "train.fuse",
     "load_metric": "evaluation.library",
     "merge": "compose.merge",
     "predict": "evaluation.unlabelled",

@@ -50,11 +50,13 @@ _SHORTHANDS = {
 }
 
 _tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task or group, repeatable.")
-_training = (
+_start = (
     click.option("--method", default="lora", show_default=True, metavar="NAME", help="How to train: lora, full, ..."),
     click.option("--base", metavar="ID|DIR|mini", help="Pretrained encoder.  [default: XLM-R Large, or --from's]"),
     click.option("--from", "start", metavar="RUN", help="Start from this run."),
     click.option("--on-top", is_flag=True, help="Freeze the run of --from and train a fresh module above it."),
+)
+_run = (
     click.option("--out", required=True, metavar="DIR", help="The run's folder."),
     mirror,
     click.option("--seed", metavar="N", help="Decides order, first weights and dropout.  [default: 0]"),
@@ -73,6 +75,7 @@ _training = (
     ),
     as_json,
 )
+_training = (*_start, *_run)
 _labelled = (
     click.option("--recipe", metavar="NAME|FILE", help="Settings of a paper or its code, such as paper/jiant."),
     click.option(
@@ -84,6 +87,13 @@ _labelled = (
 def training(command: Command) -> Command:
     """Give a command all options of a training on labelled rows."""
     for option in reversed((_tasks, *_training, *_labelled)):
+        command = option(command)
+    return command
+
+
+def fusion(command: Command) -> Command:
+    """Give a command all options of a training that starts from several runs."""
+    for option in reversed((_tasks, *_run, *_labelled)):
         command = option(command)
     return command
 
@@ -105,12 +115,17 @@ def run_training(train: Callable[..., Any], options: dict[str, Any], more: Mappi
     wanted = {**settings(options), **(more or {})}
     keys = ("method", "base", "start", "on_top", "out")
     finished: Run = train(options["task"], settings=wanted, **{key: options[key] for key in keys})
-    if options["as_json"]:
-        click.echo(json.dumps(finished.record.model_dump(mode="json"), indent=2))
-    else:
-        click.echo(_summary(finished, options["task"]), err=True)
-        click.echo(str(finished.path))
+    print_training(finished, options["task"], options["as_json"])
     return finished
+
+
+def print_training(run: Run, task: str | tuple[str, ...], as_json: bool) -> None:
+    """Print a finished run: what it has come to on stderr and its folder, or its record as JSON."""
+    if as_json:
+        click.echo(json.dumps(run.record.model_dump(mode="json"), indent=2))
+    else:
+        click.echo(_summary(run, task), err=True)
+        click.echo(str(run.path))
 
 
 def _summary(run: Run, task: str | tuple[str, ...]) -> str:

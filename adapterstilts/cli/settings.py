@@ -35,10 +35,10 @@ def settings(method: str, recipe: str | None, task: tuple[str, ...], as_json: bo
     if task:
         raise UserError("--task is for the settings of a recipe", fix="add --recipe NAME, or leave --task out")
     from adapterstilts.config.resolve import describe
-    from adapterstilts.methods import methods
+    from adapterstilts.methods import method_of
     from adapterstilts.report.tables import Table, show
 
-    entries = describe(methods.get(method).schema)
+    entries = describe(method_of(method).schema)
     if as_json:
         click.echo(json.dumps([entry._asdict() for entry in entries], indent=2))
         return

@@ -12,6 +12,7 @@ from adapterstilts.compose._settings import CONFIG, read_settings
 from adapterstilts.compose.peft_folder import PeftAdapter, read_peft
 from adapterstilts.compose.updates import Updates, concatenate
 from adapterstilts.errors import UserError
+from adapterstilts.methods import fusions
 from adapterstilts.methods.full import METHOD as FULL
 from adapterstilts.store.digests import digest_of
 from adapterstilts.store.run import Base, Module, Run, read_run
@@ -127,6 +128,11 @@ def _open(path: Run | str | Path, encoders: bool) -> Member:
     run = path if isinstance(path, Run) else read_run(path)
     if run.phase == "base":
         raise UserError(f"{run.path} holds the scores of an untrained base, and no adapter", fix="leave it out")
+    if run.method in fusions.names():
+        raise UserError(
+            f"{run.path} is {len(run.record.parents)} bottlenecks under trained attention, which is no sum of updates",
+            fix=f"compose its members: {', '.join(parent.path for parent in run.record.parents)}",
+        )
     if not run.modules and not encoders:
         raise UserError(
             f"{run.path} was trained by {run.method}, which leaves a whole encoder and no adapter",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adapterstilts.methods import methods
+from adapterstilts.methods import method_of
 from adapterstilts.store.run import Module, Run
 
 ENOUGH_ROWS = 50  # fewer rows may fall below chance by chance
@@ -45,9 +45,7 @@ def of_answers(label: str, language: str, gold: Sequence[Any], prediction: Seque
 def of_run(run: Run) -> list[Alarm]:
     """Return the alarms of a run's modules: every one whose last tensors are all zero leaves the encoder as it was."""
     return [
-        Alarm(
-            "idle_adapter", "", f"{module.folder}: every {methods.get(module.method).effect} is zero: it does nothing"
-        )
+        Alarm("idle_adapter", "", f"{module.folder}: every {method_of(module.method).effect} is zero: it does nothing")
         for module in run.modules
         if _is_idle(module)
     ]
@@ -117,7 +115,7 @@ def _is_idle(module: Module) -> bool:
     """Whether all tensors are zero through which a saved module changes the encoder; of `full` there are none."""
     from safetensors import safe_open
 
-    effect, seen = methods.get(module.method).effect, 0
+    effect, seen = method_of(module.method).effect, 0
     for file in sorted(module.folder.glob("*.safetensors")) if effect else []:
         with safe_open(file, framework="pt") as tensors:
             for key in sorted(tensors.keys()):

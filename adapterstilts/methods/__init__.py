@@ -51,3 +51,12 @@ class Method(Protocol):
 
 
 methods: Catalog[Method] = Catalog("adapterstilts.methods", "METHOD", "method")
+
+# What is trained above several modules that stay frozen: `fuse`, and not --method, asks for one of these. One may have
+# `penalty(encoder, settings)`, a term of each step's loss, or None.
+fusions: Catalog[Method] = Catalog("adapterstilts.methods._fusions", "METHOD", "way to fuse")
+
+
+def method_of(name: str) -> Method:
+    """Return what a module was made by: a method, or a fusion; a UserError where there is none of that name."""
+    return fusions.get(name) if name in fusions.names() else methods.get(name)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from adapterstilts.errors import UserError
-from adapterstilts.methods import Parameters, methods
+from adapterstilts.methods import Parameters, method_of
 from adapterstilts.store.run import Module
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def restore_all(encoder: nn.Module, modules: Sequence[Module], top: str | None =
     must_stack([method for method, _ in groups], top)
     names: list[str] = []
     for index, (name, group) in enumerate(groups):
-        method = methods.get(name)
+        method = method_of(name)
         names = [f"at_{index}_{number}" for number in range(len(group))]
         for module, module_name in zip(group, names, strict=True):
             encoder = method.restore(encoder, module.folder, module_name)
@@ -53,5 +53,5 @@ def must_stack(order: Sequence[str], top: str | None) -> None:
 
 def parameters_of(encoder: nn.Module, method: str, names: Sequence[str]) -> Parameters:
     """Return the tensors of several modules of one method, by module and name."""
-    of = methods.get(method).parameters
+    of = method_of(method).parameters
     return {f"{name}.{key}": tensor for name in names for key, tensor in of(encoder, name).items()}

@@ -17,7 +17,7 @@ from adapterstilts.errors import UserError, nearest
 from adapterstilts.evaluation.lm_head import fitting
 from adapterstilts.formats import is_text, learnable
 from adapterstilts.interrupt import listening
-from adapterstilts.methods import methods
+from adapterstilts.methods import method_of
 from adapterstilts.methods._stack import parameters_of
 from adapterstilts.model import Randomness, TransferModel, hold_frozen_in_bf16, seeded
 from adapterstilts.store.atomic import write_json
@@ -61,7 +61,7 @@ def train_intermediate(
     `mlm.languages` or on `data.text` (files by language). The tasks' own steps are those of the run without it, and
     their dev rows alone choose the checkpoint; the record has `held_out` as of `continue_mlm`.
     """
-    return _train("intermediate", task, out, Given(method, base, start, on_top, settings))
+    return train("intermediate", task, out, Given(method, base, start, on_top, settings))
 
 
 def train_target(
@@ -79,7 +79,7 @@ def train_target(
     The arguments are those of `train_intermediate`. The head is fresh, unless the setting `reuse_head` names a
     task of `start` whose head has the same labels.
     """
-    return _train("target", task, out, Given(method, base, start, on_top, settings))
+    return train("target", task, out, Given(method, base, start, on_top, settings))
 
 
 def continue_mlm(
@@ -104,14 +104,15 @@ def continue_mlm(
     if text is not None:
         files = {language: _names(some) for language, some in text.items()}
         options["settings"] = {**(options.get("settings") or {}), "data.text": files}
-    return _train("mlm", task, out, Given(**options))
+    return train("mlm", task, out, Given(**options))
 
 
 def _names(files: str | Path | Sequence[str | Path]) -> list[str]:
     return [str(file) for file in ([files] if isinstance(files, str | Path) else files)]
 
 
-def _train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Given) -> Run:
+def train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Given) -> Run:
+    """Train what was `given`, or go on with it, or return the finished run: what every training command does."""
     folder = Path(out)
     plan = make_plan(phase, [task] if isinstance(task, str) else list(task), given, known_revisions(folder))
     finished = finished_run(folder, plan.resolved())
@@ -134,7 +135,7 @@ def make_member(plan: Plan, folder: Path) -> Member:
     """Build what a plan asks for: encoder, module, heads, optimiser, random numbers; nothing is written."""
     config, identity = plan.config, fingerprint(plan.resolved())
     name = f"at_{identity[:8]}"
-    method = methods.get(config.method.name)
+    method = method_of(config.method.name)
     with seeded(derive_seed(config.first_weights, "adapter")):
         encoder, below = plan.start.encoder(plan.base, config.method, name)
     if plan.runtime.precision == "bf16" and method.frozen_base:

@@ -133,6 +133,9 @@ def _backward(member: Member, task: str, indices: Indices, runtime: Runtime) -> 
             total += loss.detach()
             state.padded_tokens += batch["input_ids"].numel()
             state.flops += member.size.training_flops(batch["input_ids"].shape)
+    if (penalty := member.penalty()) is not None:
+        torch.autograd.backward(penalty)
+        total += penalty.detach()
     return total
 
 

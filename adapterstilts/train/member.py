@@ -131,6 +131,12 @@ class Member:
             if key.startswith(("adapter.", f"heads.{self.head_of(label)}.")):
                 yield key, parameter
 
+    def penalty(self) -> Tensor | None:
+        """Return what the method adds to the loss of a step (a scalar); None: nothing, as most do."""
+        penalty = getattr(self.method, "penalty", None)
+        found: Tensor | None = penalty(self.model.encoder, self.config.method) if penalty else None
+        return found
+
     def next_examples(self) -> tuple[str, Indices]:
         """Return the label of the coming step and its examples; the same after every resume."""
         label = self.mixture.task_at(self.progress.step)
@@ -163,9 +169,9 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def make_optimiser(parameters: Mapping[str, torch.nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:
-    """Return AdamW without weight decay on biases and LayerNorms (jiant's model_setup.py)."""
-    plain = [p for key, p in parameters.items() if key.endswith(".bias") or "LayerNorm" in key]
-    decayed = [p for key, p in parameters.items() if not (key.endswith(".bias") or "LayerNorm" in key)]
+    """Return AdamW without weight decay on biases and LayerNorms (jiant's model_setup.py): on no vector at all."""
+    plain = [p for p in parameters.values() if p.ndim < 2]
+    decayed = [p for p in parameters.values() if p.ndim >= 2]
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": plain, "weight_decay": 0.0},

@@ -22,26 +22,28 @@ from adapterstilts.data.text_files import text_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import SavedHead, read_head
 from adapterstilts.formats import formats, learnable
-from adapterstilts.methods import methods
+from adapterstilts.methods import method_of
 from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import Split, Task, require, tasks
 from adapterstilts.tasks._groups import expand, must_be_tasks
 from adapterstilts.train import interleaving
+from adapterstilts.train.fused import Fused, find_fused
 from adapterstilts.train.recipe import with_recipe
 from adapterstilts.train.start import Start, find_start, must_fit
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a training command was asked for, apart from its tasks and its folder."""
+    """What a training command was asked for, apart from its tasks and its folder. `members`: of a fusion."""
 
     method: str = "lora"
     base: str | None = None
     start: str | Path | None = None
     on_top: bool = False
     settings: Mapping[str, Any] | None = None
+    members: Sequence[Run | str | Path] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Plan:
     """A run before its first step: all questions asked, nothing written."""
 
     config: RunConfig[MethodSettings]
-    start: Start
+    start: Start | Fused
     base: BaseFiles
     runtime: Runtime
     train: dict[str, Encoded]
@@ -63,7 +65,7 @@ class Plan:
     def resolved(self) -> dict[str, Any]:
         """Return what decides the result: all settings but resources, with digests in place of paths."""
         settings = self.config.model_dump(mode="json", exclude={"resources", "base", "start"})
-        parents = [self.start.run.record.fingerprint] if self.start.run else []
+        parents = [parent.fingerprint for parent in self.start.parents]
         return {**settings, "base": self.base.fingerprint, "parents": parents, "rows": self.origins()}
 
     def origins(self) -> dict[str, Any]:
@@ -85,15 +87,16 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
     names = [task.name for task in asked]
     if len(set(names)) < len(names):
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
-    start = find_start(given.method, str(given.start) if given.start else None, given.on_top)
+    start = _find(given)
     config, runtime = _settle(phase, names, start, given)
     interleaving.must_suit(phase, declared, config)
+    owner = start.owner_of(config.reuse_head)
     for task in declared:
-        reusable_head(start.run, config.reuse_head, task)
+        reusable_head(owner, config.reuse_head, task)
     declared = [_in_source_language(task, one, config) for task, one in zip(declared, asked, strict=True)]
     wanted = interleaving.for_tasks(config)
     rows = {label: pair for task in declared for label, pair in _load(task, wanted, revisions).items()}
-    heads = [reusable_head(start.run, config.reuse_head, train.task) for train, _ in rows.values()]
+    heads = [reusable_head(owner, config.reuse_head, train.task) for train, _ in rows.values()]
     if config.mlm.ratio:
         rows |= _load(tasks.get(interleaving.TEXT), interleaving.for_text(config), revisions)
     base = start.find_base(given.base)
@@ -104,6 +107,12 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
         for side in (0, 1)
     )  # fmt: skip
     return Plan(config.model_copy(update={"base": base.name}), start, base, runtime, train, dev, heads[0])
+
+
+def _find(given: Given) -> Start | Fused:
+    if given.members:
+        return find_fused(given.method, given.members)
+    return find_start(given.method, str(given.start) if given.start else None, given.on_top)
 
 
 def _learned(task: Task) -> Task:
@@ -153,26 +162,31 @@ def reusable_head(run: Run | None, name: str | None, task: Task) -> SavedHead | 
 
 
 def _settle(
-    phase: Phase, names: Sequence[str], start: Start, given: Given
+    phase: Phase, names: Sequence[str], start: Start | Fused, given: Given
 ) -> tuple[RunConfig[MethodSettings], Runtime]:
     """Return the settings with nothing left open: precision by the device, learning rate by the method."""
-    method = methods.get(given.method)
+    method = method_of(given.method)
     fields = {
         "phase": phase, "tasks": tuple(names), "method": {**start.settings(), "name": given.method},
         "start": str(given.start) if given.start else None, "on_top": start.on_top,
     }  # fmt: skip
     settings = with_recipe(given.settings or {}, names, given.method)
     config: RunConfig[MethodSettings] = resolve(fields, settings, method.schema)
-    must_fit(start, config.method)
+    if isinstance(start, Start):
+        must_fit(start, config.method)
     runtime = choose_runtime(config.resources, config.precision)
     rate = config.train.learning_rate or method.learning_rate
-    mirror = config.resources.mirror or usual_mirror(given.base, start.run)
+    mirror = config.resources.mirror or _usual_mirror(given.base, start)
     new = {
         "precision": runtime.precision,
         "train": config.train.model_copy(update={"learning_rate": rate}),
         "resources": config.resources.model_copy(update={"mirror": mirror}),
     }
     return config.model_copy(update=new), runtime
+
+
+def _usual_mirror(base: str | None, start: Start | Fused) -> str | None:
+    return next(filter(None, (usual_mirror(base, run) for run in [*start.before, None])), None)
 
 
 def _load(task: Task, config: RunConfig[MethodSettings], revisions: Mapping[str, str]) -> dict[str, tuple[Rows, Rows]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 from adapterstilts.evaluation.heads import save_head
@@ -16,13 +17,13 @@ from adapterstilts.store.run import (
     Guesses,
     HeldOut,
     Module,
-    Parent,
     Run,
     RunRecord,
     TrainableParams,
     copy_modules,
     write_stack,
 )
+from adapterstilts.train.fused import Fused, Left
 from adapterstilts.train.member import Member
 from adapterstilts.train.plan import Plan
 
@@ -31,18 +32,20 @@ _PACKAGES = ("adapterstilts", "torch", "transformers", "peft", "datasets", "toke
 
 def finish(member: Member, plan: Plan) -> Run:
     """Write what was learned, then the record that makes the run a finished one, then drop checkpoints."""
-    adapter_bytes = _save_modules(member, plan)
+    left = _save_modules(member, plan)
     for task in plan.tasks():
         save_head(member.model, task, member.folder / "heads")
     flush_tree(member.folder)
-    record = _record(member, plan, adapter_bytes)
+    record = _record(member, plan, left)
     write_json(member.folder / "run.json", record.model_dump(mode="json"))
     shutil.rmtree(member.folder / "checkpoints", ignore_errors=True)
     return Run(member.folder, record)
 
 
-def _save_modules(member: Member, plan: Plan) -> int:
-    """Write the trained module, above copies of those that it stands on; return the trained one's bytes."""
+def _save_modules(member: Member, plan: Plan) -> Left:
+    """Write the trained module, above copies of those that it stands on; the bytes are those of the trained one."""
+    if isinstance(plan.start, Fused):
+        return plan.start.save(member.model.encoder, member.name, member.folder, plan.base)
     root, below = member.folder / member.method.folder, plan.start.below
     folder = root / str(len(below)) if below else root
     if below:
@@ -50,18 +53,18 @@ def _save_modules(member: Member, plan: Plan) -> int:
         copy_modules(below, root)
         sources = [str(plan.start.run.path.resolve()) if plan.start.run else ""] * len(below)
         write_stack(root, [*below, Module(member.config.method.name, folder)], [*sources, str(member.folder.resolve())])
-    return member.method.save(member.model.encoder, member.name, folder, plan.base)
+    return Left(member.method.save(member.model.encoder, member.name, folder, plan.base), {})
 
 
-def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
-    state, base, run = member.progress, plan.base, plan.start.run
+def _record(member: Member, plan: Plan, left: Left) -> RunRecord:
+    state, base, before = member.progress, plan.base, plan.start.before
     sizes = {part: sum(p.numel() for key, p in member.parameters.items() if key.startswith(part))
              for part in ("adapter.", "heads.")}  # fmt: skip
     return RunRecord(
         status="done",
         fingerprint=member.identity,
-        config=plan.config.model_dump(mode="json"),
-        parents=[Parent(path=str(run.path.resolve()), fingerprint=run.record.fingerprint)] if run else [],
+        config={**plan.config.model_dump(mode="json"), **left.config},
+        parents=plan.start.parents,
         base=Base(name=base.name, fingerprint=base.fingerprint),
         initialisation=member.initialisation,
         first_heads=member.first_heads,
@@ -69,14 +72,14 @@ def _record(member: Member, plan: Plan, adapter_bytes: int) -> RunRecord:
         packages={name: importlib.metadata.version(name) for name in _PACKAGES},
         seed=plan.config.seed,
         best=_best(member),
-        budget=_budget(member, run),
+        budget=_budget(member, before),
         cost=Cost(
             wall_s=state.wall_s, train_s=state.train_s, tokens=state.tokens, padded_tokens=state.padded_tokens,
-            flops=state.flops, peak_memory_bytes=state.peak_memory_bytes, adapter_bytes=adapter_bytes,
+            flops=state.flops, peak_memory_bytes=state.peak_memory_bytes, adapter_bytes=left.adapter_bytes,
             trainable_params=TrainableParams(adapter=sizes["adapter."], heads=sizes["heads."]),
         ),
         held_out=_held_out(member),
-        source_languages=sorted({*_taught_in(member), *(run.source_languages if run else ())}),
+        source_languages=sorted({*_taught_in(member), *(one for run in before for one in run.source_languages)}),
     )  # fmt: skip
 
 
@@ -107,13 +110,13 @@ def _held_out(member: Member) -> HeldOut | None:
     return HeldOut(before=before, after=after)
 
 
-def _budget(member: Member, before: Run | None) -> Budget:
+def _budget(member: Member, before: Sequence[Run]) -> Budget:
     """Add this run's planned examples to those of the runs before it: what `compare` holds budgets by."""
     examples = member.total_steps * member.settings.batch_size
-    earlier = before.record.budget if before else None
+    earlier = [run.record.budget for run in before]
     return Budget(
         steps=member.total_steps,
         examples=examples,
-        examples_with_parents=examples + (earlier.examples_with_parents if earlier else 0),
-        train_s_with_parents=member.progress.train_s + (earlier.train_s_with_parents if earlier else 0.0),
+        examples_with_parents=examples + sum(budget.examples_with_parents for budget in earlier),
+        train_s_with_parents=member.progress.train_s + sum(budget.train_s_with_parents for budget in earlier),
     )

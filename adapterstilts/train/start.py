@@ -18,9 +18,9 @@ from adapterstilts.config.resolve import differences
 from adapterstilts.config.schema import MethodSettings
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.load import encoder_files
-from adapterstilts.methods import methods
+from adapterstilts.methods import fusions, methods
 from adapterstilts.methods._stack import must_stack, restore_all
-from adapterstilts.store.run import Module, Run, read_run
+from adapterstilts.store.run import Module, Parent, Run, read_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,6 +47,20 @@ class Start:
         if self.run is None or self.method == "full":
             return ()
         return self.run.modules[:-1] if self.continues else self.run.modules
+
+    @property
+    def before(self) -> list[Run]:
+        """The run before, if there is one."""
+        return [self.run] if self.run else []
+
+    @property
+    def parents(self) -> list[Parent]:
+        """The same, as a record names it."""
+        return [Parent(path=str(run.path.resolve()), fingerprint=run.record.fingerprint) for run in self.before]
+
+    def owner_of(self, head: str | None) -> Run | None:
+        """Return the run that a head may be taken from: the one before."""
+        return self.run
 
     def settings(self) -> dict[str, object]:
         """Return the method settings that a continued module brings along."""
@@ -99,6 +113,11 @@ def find_start(method: str, run_folder: str | None, on_top: bool) -> Start:
     run = read_run(run_folder)
     if run.phase == "base":
         raise UserError(f"{run_folder} holds scores of an untrained base", fix=f"use --base {run.record.base.name}")
+    if run.method in fusions.names():
+        raise UserError(
+            f"{run_folder} is several bottlenecks under trained attention, and nothing can be trained above it yet",
+            fix=f"fuse its members for the other task, or start from one: {run.record.parents[0].path}",
+        )
     if on_top and method == "full":
         raise UserError(
             "full fine-tuning trains every weight, so nothing stays frozen below it",

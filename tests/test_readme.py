@@ -107,7 +107,8 @@ def small(line: str, base: Path) -> list[str]:
     """Let a training take two steps, and what names a base or recipe of real size name a tiny one; no more."""
     tiny = {"FacebookAI/xlm-roberta-large": str(base), "mini/base": "tiny.yaml"}
     words = [tiny.get(word, word) for word in shlex.split(line, comments=True)[1:]]
-    return [*words, "--max-steps", "2"] if words[0].startswith(("train-", "continue-", "fuse")) else words
+    trains = words[0].startswith(("train-", "continue-", "fuse")) and "search" not in words
+    return [*words, "--max-steps", "2"] if trains else words
 
 
 def test_every_command_runs_in_its_order(folder, base, capfd):

@@ -80,7 +80,7 @@ def _trained_alike(members: Sequence[Member], may_differ: Sequence[str]) -> str:
                 where="\n  ".join(lines),
                 fix="average runs of one configuration (--may-differ train.KEY lets a setting of the training pass)",
             )
-    return str(settings["method"]["name"])
+    return first.modules[-1].method if first.modules else "full"  # of a fusion: of what it has left
 
 
 def _settings(member: Member) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def make_plan(phase: Phase, names: Sequence[str], given: Given, revisions: Mappi
     if phase == "target":
         must_be_tasks(names)
     asked = find_tasks(expand(names))
-    declared = [_learned(require(task, "target" if phase == "target" else "intermediate")) for task in asked]
+    declared = [learned(require(task, "target" if phase == "target" else "intermediate")) for task in asked]
     names = [task.name for task in asked]
     if len(set(names)) < len(names):
         raise UserError(f"a task is named twice: {', '.join(names)}", fix="name each --task once")
@@ -115,7 +115,7 @@ def _find(given: Given) -> Start | Fused:
     return find_start(given.method, str(given.start) if given.start else None, given.on_top)
 
 
-def _learned(task: Task) -> Task:
+def learned(task: Task) -> Task:
     """Return the task whose train rows and head serve `task`: itself, or the one that it learns from."""
     learnable(task)
     if "train" in task.splits:
@@ -150,8 +150,7 @@ def reusable_head(run: Run | None, name: str | None, task: Task) -> SavedHead | 
     if run is None:
         raise UserError("--reuse-head needs a run to take the head from", fix="add --from RUN")
     head = read_head(run, name)
-    free = learnable(task).positional or (task.open_labels and not task.labels)  # open ones are known with the rows
-    if head.record.format != task.format or (not free and head.record.labels != [*task.labels]):
+    if not stands_for(head, task):
         raise UserError(
             f"the head for {name} cannot start one for {task.name}: its outputs mean something else",
             where=f"{name}: {head.record.format} {', '.join(head.record.labels)}; "
@@ -159,6 +158,12 @@ def reusable_head(run: Run | None, name: str | None, task: Task) -> SavedHead | 
             fix="leave --reuse-head out for a fresh head",
         )
     return head
+
+
+def stands_for(head: SavedHead, task: Task) -> bool:
+    """Return whether a head's outputs mean what those of a head for `task` do."""
+    free = learnable(task).positional or (task.open_labels and not task.labels)  # open ones are known with the rows
+    return head.record.format == task.format and (free or head.record.labels == [*task.labels])
 
 
 def _settle(

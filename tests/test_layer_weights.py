@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from safetensors.torch import load_file
 
 from adapterstilts import fuse
 from adapterstilts.base import find_base, load_encoder
+from adapterstilts.compose.average import average
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.peft_folder import read_peft
 from adapterstilts.compose.stack import stack
@@ -276,6 +279,46 @@ def test_other_members_or_another_order_are_another_run(members, quick, tmp_path
     with pytest.raises(UserError, match="holds a run with other settings") as caught:
         fuse(members[::-1], "xnli", out=tmp_path / "run", settings={**quick, "train.max_steps": 1})
     assert "parents" in str(caught.value)
+
+
+def test_a_member_that_changes_in_the_meantime_is_noticed_and_the_run_goes_on_when_it_is_back(
+    members, quick, tmp_path, monkeypatch
+):
+    copies = [Path(shutil.copytree(member.path, tmp_path / member.path.name)) for member in members]
+    file, real = copies[0] / "adapter/adapter_model.safetensors", loop.train
+    kept = file.read_bytes()
+
+    def changing(*given):
+        real(*given)
+        shutil.copy(copies[0] / "heads/snli.safetensors", file)
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="has changed since the fusion began"):
+        patch.setattr(loop, "train", changing)
+        fuse(copies, "xnli", out=tmp_path / "run", settings=quick)
+    assert not (tmp_path / "run/run.json").exists()
+    file.write_bytes(kept)
+    whole = fuse(members, "xnli", out=tmp_path / "whole", settings=quick)
+    assert content(fuse(copies, "xnli", out=tmp_path / "run", settings=quick).path) == content(whole.path)
+
+
+def test_runs_of_two_seeds_are_averaged(members, quick, tmp_path):
+    runs = [
+        fuse(members, "xnli", out=tmp_path / str(seed), settings={**quick, "seed": seed, "init_seed": 0})
+        for seed in (0, 1)
+    ]
+    one, other, mean = (
+        read_peft(run.path / "adapter").updates for run in (*runs, average(runs, out=tmp_path / "mean"))
+    )
+    assert max(distance(one[layer], other[layer]).relative for layer in one) > 1e-4
+    for layer, update in mean.items():
+        half = (one[layer].left @ one[layer].right + other[layer].left @ other[layer].right) / 2
+        np.testing.assert_allclose(update.left @ update.right, half, atol=1e-6)
+
+
+def test_numbers_are_trained_in_bf16_too(members, quick, tmp_path):
+    run = fuse(members, "xnli", out=tmp_path / "run", settings={**quick, "precision": "bf16"})
+    saved = load_file(run.path / "weights/weights.safetensors")
+    assert all((vector - 1 / 3).abs().min() > 1e-3 for vector in saved.values())
 
 
 # --- what is refused

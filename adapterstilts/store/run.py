@@ -3,6 +3,8 @@
 run.json        written last: without it the run is not finished
 config.json     the resolved settings, written first: what a resumed command must agree with
 adapter/        one module; or several, as adapter/0/, adapter/1/, ... and stack.json, bottom to top
+                of a fusion by attention, its members' copies as adapter/0/, adapter/1/, ... and adapter/fusion/
+weights/        the numbers of a fusion by layer weights, which adapter/ has multiplied in
 encoder/        instead of it, where every weight was trained
 heads/, log.jsonl, checkpoints/, eval/
 """

@@ -104,6 +104,7 @@ class Fused:
 
     def save(self, encoder: nn.Module, name: str, folder: Path, base: BaseFiles) -> Left:
         """Write what was trained, and what it needs to be used again, into a run's folder."""
+        self._must_be_unchanged()
         method = fusions.get(self.method)
         root = folder / method.folder
         shutil.rmtree(root, ignore_errors=True)  # what a killed command has left
@@ -117,6 +118,14 @@ class Fused:
         checks.check_reload(saved.updates, updates)
         made = settings_of(saved.rank, list(updates)).model_dump(mode="json")
         return Left((folder / "adapter" / WEIGHTS).stat().st_size, {**self._about(), "method": made})
+
+    def _must_be_unchanged(self) -> None:
+        for member, parent in zip(self.members, self.parents, strict=True):
+            if member.digest() != parent.fingerprint:
+                raise UserError(
+                    f"{member.path} has changed since the fusion began",
+                    fix="put its files back and repeat the command, or begin anew in another --out",
+                )
 
     def _about(self) -> dict[str, Any]:
         return {"how": self.method, "members": [member.about() for member in self.members]}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from adapterstilts.compose.combine import Merged, combine, ingredients
-from adapterstilts.compose.merges import Merge
-from adapterstilts.compose.updates import Updates, concatenate, distance
+from adapterstilts.compose.combine import Merged, ingredients
+from adapterstilts.compose.merges import Delta, Merge
+from adapterstilts.compose.updates import Update, Updates, concatenate, distance, norm
 from adapterstilts.errors import UserError
 
 SAVED = 1e-6  # relative; the factors are rounded to fp32, which costs up to 1.2e-7 where nothing cancels out
@@ -59,8 +59,10 @@ def check_identity(merge: Merge, member: Updates) -> Figures:
 
     Raises UserError above 1e-10.
     """
-    alone = combine(merge, ingredients([member], [1.0]), merge.schema(**merge.alone))
-    figures = _distances(alone.updates, member)
+    given = ingredients([member], [1.0])
+    alone = dict(merge.combine(given, merge.schema(**merge.alone)))
+    _must_match(alone, member)
+    figures = {layer: _apart(alone[layer], update) for layer, update in member.items()}
     for layer, figure in figures.items():
         if not figure <= COMPUTED:
             raise UserError(
@@ -90,8 +92,21 @@ def check_reload(reread: Updates, merged: Updates) -> Figures:
 
 
 def _distances(found: Updates, expected: Updates) -> Figures:
-    different = sorted(found.keys() ^ expected.keys())
+    _must_match(found, expected)
+    return {layer: distance(found[layer], update).relative for layer, update in expected.items()}
+
+
+def _apart(found: Delta, expected: Update) -> float:
+    """Return the distance of a change from an update; one given number by number is not brought to factors first."""
+    if isinstance(found, Update):
+        return distance(found, expected).relative
+    size = norm(expected)
+    difference = float(np.linalg.norm(found - expected.left @ expected.right))
+    return difference / size if size else float(found.any())
+
+
+def _must_match(found: Collection[str], expected: Collection[str]) -> None:
+    different = sorted(set(found) ^ set(expected))
     if different:
         what = "lacks" if different[0] in expected else "has, beyond its members,"
         raise UserError(f"the merged update {what} layer {different[0]}", fix="merge again")
-    return {layer: distance(found[layer], update).relative for layer, update in expected.items()}

@@ -154,6 +154,25 @@ def compress_dense(full: Matrix, rank: int | None = None) -> Compressed:
     return Compressed(Update(vectors[:, :kept] * root, right[:kept] / root[:, None]), singular)
 
 
+def joint_svd(updates: Sequence[Update]) -> tuple[Matrix, Matrix, list[Matrix]]:
+    """Return U (out, n), S (n) and V_k^T (n, in) for each update, where [dW_1 .. dW_K] = U S [V_1^T .. V_K^T].
+
+    n counts the singular values that float64 can tell from zero. Only the small core between QRs of the factors is
+    decomposed.
+    """
+    basis_out, upper_out = np.linalg.qr(np.hstack([update.left for update in updates]))
+    ends = np.cumsum([update.rank for update in updates])[:-1]
+    sides = [np.linalg.qr(update.right.T) for update in updates]
+    parts = np.split(upper_out, ends, axis=1)
+    core = np.hstack([part @ upper_in.T for part, (_, upper_in) in zip(parts, sides, strict=True)])
+    vectors_out, singular, vectors_in = np.linalg.svd(core, full_matrices=False)
+    real = singular > sum(_noise(update) for update in updates)
+    widths = np.cumsum([basis.shape[1] for basis, _ in sides])[:-1]
+    slices = np.split(vectors_in[real], widths, axis=1)
+    rights = [part @ basis.T for part, (basis, _) in zip(slices, sides, strict=True)]
+    return basis_out @ vectors_out[:, real], singular[real], rights
+
+
 def distance(first: Update, second: Update) -> Distance:
     """Measure how far `first` is from `second`; shapes that differ are a UserError."""
     both = side_by_side("compared", [(first, 1.0), (second, 1.0)])

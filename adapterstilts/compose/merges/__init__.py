@@ -30,10 +30,21 @@ class Layer:
     name: str
     deltas: Sequence[Delta]
 
-    def dense(self, member: int) -> Matrix:
-        """Return one member's change number by number."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The shape (out, in) of every change."""
+        out, into = self.deltas[0].shape
+        return out, into
+
+    def changed_by(self, member: int) -> bool:
+        """Whether a member has a change here at all, be it of zeros."""
         delta = self.deltas[member]
-        return np.asarray(delta.left @ delta.right) if isinstance(delta, Update) else delta
+        return not isinstance(delta, Update) or delta.rank > 0
+
+    def dense(self, member: int, rows: slice = slice(None)) -> Matrix:
+        """Return one member's change number by number: all of it, or some rows (a copy of its own)."""
+        delta = self.deltas[member]
+        return np.asarray(delta.left[rows] @ delta.right) if isinstance(delta, Update) else delta[rows].copy()
 
 
 class Ingredients(Protocol):

@@ -144,9 +144,10 @@ def compress_dense(full: Matrix, rank: int | None = None) -> Compressed:
         turned = compress_dense(full.T, rank)
         return Compressed(Update(turned.update.right.T, turned.update.left.T), turned.singular)
     _, vectors = np.linalg.eigh(full @ full.T)
-    vectors = vectors[:, ::-1]  # largest first
     right = vectors.T @ full
     singular = np.linalg.norm(right, axis=1)
+    order = np.argsort(-singular, kind="stable")  # largest first; below 1e-8 of the largest, eigh's order is chance
+    vectors, right, singular = vectors[:, order], right[order], singular[order]
     singular = np.where(singular > _ROUNDINGS * float(np.linalg.norm(full)), singular, 0.0)
     real = int(np.count_nonzero(singular))
     kept = real if rank is None else min(rank, real)

@@ -14,6 +14,7 @@ from adapterstilts.compose.updates import Matrix
 from adapterstilts.config.identity import derive_seed
 
 Majority = Literal["total", "frequency"]
+_DECIDED = 1e-10  # of all votes; what wins by less has been decided by rounding, and by a factor's form
 Sieve = Callable[[int, Matrix], Matrix]  # a member and some of its rows, in their order: what is left of them
 Join = Callable[[Sequence[Matrix]], Matrix]
 
@@ -98,7 +99,7 @@ def electing(majority: Majority, scale: float = 1.0) -> Join:
     """Return what takes, entry by entry, the mean over the members that have the elected sign; 0 where none is."""
 
     def join(parts: Sequence[Matrix]) -> Matrix:
-        elected = np.sign(total(parts if majority == "total" else [np.sign(part) for part in parts]))
+        elected = _elected(parts if majority == "total" else [np.sign(part) for part in parts])
         mean, count = np.zeros_like(elected), np.zeros(elected.shape, dtype=np.uint16)
         for part in parts:
             agreeing = part * elected
@@ -110,6 +111,16 @@ def electing(majority: Majority, scale: float = 1.0) -> Join:
         return mean
 
     return join
+
+
+def _elected(votes: Sequence[Matrix]) -> Matrix:
+    mass, cast = votes[0].copy(), np.abs(votes[0])
+    for vote in votes[1:]:
+        mass += vote
+        cast += np.abs(vote)
+    cast *= _DECIDED
+    won = np.abs(mass) > cast
+    return np.asarray(np.sign(mass, out=mass) * won)
 
 
 def keeping(least: Mapping[int, float]) -> Sieve:

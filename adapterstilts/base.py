@@ -56,9 +56,10 @@ class BaseFiles:
     fingerprint: str
 
 
-def find_base(name: str) -> BaseFiles:
+def find_base(name: str, *, online: bool = True) -> BaseFiles:
     """Find a base by Hub id, folder or the name `mini` and take its fingerprint (config and a digest of all weights).
 
+    `online` False finds what is on this machine already.
     Raises UserError: no such folder or id, no network, another family, no safetensors weights.
     """
     folder = embedded_base() if name == MINI else Path(name)
@@ -67,7 +68,7 @@ def find_base(name: str) -> BaseFiles:
             raise UserError(
                 f"the base {name} is not a folder with a config.json", fix="give a Hub id or a model folder"
             )
-        folder = _download(name)
+        folder = _download(name, online)
     elif name != MINI:
         name = str(folder.resolve())  # so that the run finds its base from wherever it is used
     weights = sorted(folder.glob("*.safetensors"))
@@ -190,11 +191,11 @@ def _digest(name: str, folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def _download(name: str) -> Path:
+def _download(name: str, online: bool) -> Path:
     import huggingface_hub
 
     try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(_FILES)))
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(_FILES), local_files_only=not online))
     except Exception as error:  # noqa: BLE001 - httpx, requests and hub errors share no base class
         raise UserError(
             f"cannot get the base {name!r} from the Hub ({type(error).__name__})",

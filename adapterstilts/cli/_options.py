@@ -25,6 +25,11 @@ mirror = click.option(
 )
 device = click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
 precision = click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="How to compute.")
+probe = click.option(
+    "--probe/--no-probe",
+    default=None,
+    help="Compute with base and adapter, as a last check.  [default: where the base is on this machine]",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 limit_text = click.option(

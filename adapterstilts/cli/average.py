@@ -13,6 +13,7 @@ from adapterstilts.cli import _options
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--rank", type=int, metavar="R", help="LoRA: the nearest update of this rank.  [default: the exact mean]")
 @click.option("--may-differ", multiple=True, metavar="train.KEY", help="A setting that may differ, beside the seed.")
+@_options.probe
 @click.option("--out", required=True, metavar="DIR", help="The averaged run's folder.")
 @_options.as_json
 def average(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:

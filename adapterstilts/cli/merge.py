@@ -17,6 +17,7 @@ from adapterstilts.errors import UserError
 @click.option("--rank", type=int, metavar="R", help="Of what has one, such as svd.  [default: as `merges` says]")
 @click.option("--base", metavar="ID|DIR", help="The base of peft folders that do not name the runs' own.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The merge's own settings.")
+@_options.probe
 @click.option("--out", required=True, metavar="DIR", help="The merged run's folder.")
 @_options.as_json
 def merge(

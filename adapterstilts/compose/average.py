@@ -16,6 +16,7 @@ from adapterstilts.compose.composition import Composition
 from adapterstilts.compose.members import Member, common_base, open_members
 from adapterstilts.compose.merge import add_up, average_bottlenecks
 from adapterstilts.compose.merges import Merge, merges
+from adapterstilts.compose.probe import not_probed
 from adapterstilts.compose.request import Request
 from adapterstilts.config.resolve import differences
 from adapterstilts.errors import UserError
@@ -28,15 +29,20 @@ _SEEDS = ("seed", "init_seed")  # what they have decided shows in the first weig
 
 
 def average(
-    runs: Sequence[Run | str | Path], *, out: str | Path, rank: int | None = None, may_differ: Sequence[str] = ()
+    runs: Sequence[Run | str | Path],
+    *,
+    out: str | Path,
+    rank: int | None = None,
+    may_differ: Sequence[str] = (),
+    probe: bool | None = None,
 ) -> Composition:
     """Average trained runs of one configuration and several seeds, heads included, and return the composition.
 
     Of LoRAs it is the exact mean of their updates, of rank up to the sum of their ranks; `rank` asks for the nearest
     update of that rank. Bottlenecks and whole encoders are averaged number by number, and so are the heads, which
     must have begun from the same weights: train with `init_seed`. `may_differ` names settings of the training, such
-    as train.learning_rate, that need not agree. The order of `runs` does not matter. Raises UserError for bad input,
-    naming every difference, and for a check that fails; nothing is left behind then.
+    as train.learning_rate, that need not agree. `probe` as for `merge`. The order of `runs` does not matter. Raises
+    UserError for bad input, naming every difference, and for a check that fails; nothing is left behind then.
     """
     members = open_members(runs, encoders=True)
     method = _trained_alike(members, may_differ)
@@ -46,7 +52,8 @@ def average(
     heads = _begun_alike(members)
     members.sort(key=lambda one: (one.digest(), one.head_digest()))  # so that the order they came in has no effect
     how = "mean" if rank is None else "svd"
-    request = Request("average", how, rank, members, [1.0 / len(members)] * len(members), *common_base(members, None))
+    shares = [1.0 / len(members)] * len(members)
+    request = Request("average", how, rank, members, shares, *common_base(members, None), probe=probe)
     done = composition.finished(request, Path(out))
     if done:
         return done
@@ -148,5 +155,6 @@ def _average_encoders(request: Request, _: Merge, folder: Path) -> tuple[Certifi
         files = [encoder / name for encoder in encoders]
         tensors.mean_file(files, folder / FULL.folder / name)
         figures |= tensors.check_file(folder / FULL.folder / name, files)
-    found = {"checks": {"mean": check(figures, tensors.SAVED)}}
+    probed = not_probed(request, "whole encoders stand in the base's place")
+    found = {"checks": {"mean": check(figures, tensors.SAVED)}, "probe": probed.said}
     return certify(request, parameters.FORMULA, SOURCE, found), request.members[0].settings

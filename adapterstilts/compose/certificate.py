@@ -65,6 +65,7 @@ def page(certificate: Certificate) -> str:
         f"- formula: `{certificate['formula']}`",
         f"- base: {base['name']} ({base['fingerprint']})",
         *(f"- base not proven, only named: {path}" for path in base["not_proven_for"]),
+        *_probe_lines(certificate.get("probe")),
         "",
         "| member | weight | method | tasks | digest |",
         "| :-- | --: | :-- | :-- | :-- |",
@@ -80,6 +81,7 @@ def page(certificate: Certificate) -> str:
             "",
             f"Lost by its rank ({certificate['rank']}): {whole:.3g} of the sum's norm; worst layer {worst:.3g}.",
         ]
+    lines += _agreement_lines(certificate.get("agreement", {}))
     return "\n".join([*lines, *_layer_lines(certificate.get("layers", {})), ""])
 
 
@@ -89,14 +91,32 @@ def _member_line(member: Mapping[str, Any]) -> str:
     return f"| {name} | {member['weight']:g} | {methods} | {tasks} | {member['digest']} |"
 
 
-def _layer_lines(layers: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _probe_lines(probe: Mapping[str, Any] | None) -> list[str]:
+    return [f"- probe {'made' if probe['done'] else 'not made'}: {probe['what']}"] if probe else []
+
+
+def _agreement_lines(agreement: Mapping[str, Any]) -> list[str]:
+    if agreement.get("sign_conflict") is None:
+        return []
+    conflict, out, into = (agreement[key] for key in ("sign_conflict", "overlap_out", "overlap_in"))
+    return [
+        "",
+        f"Sign conflict {conflict:.3g}: so much of the members' weighted changes, by magnitude, lies in numbers that "
+        f"two of them move in opposite directions (on {agreement['rows']} rows of each layer, drawn at random; mean "
+        "over layers).",
+        f"Overlap {out:.3g} of outputs, {into:.3g} of inputs: how far two members use the same directions, from 0 (at "
+        "right angles) to 1 (the same); mean squared cosine of the principal angles, over pairs and layers.",
+    ]
+
+
+def _layer_lines(layers: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     if not layers:
         return []
-    head = ["", "| layer | rank | norm | lost by its rank |", "| :-- | --: | --: | --: |"]
-    return [
-        *head,
-        *(
-            f"| {name} | {one['rank']:.0f} | {one['norm']:.4g} | {one['truncation']:.3g} |"
-            for name, one in layers.items()
-        ),
-    ]
+    head = "| layer | rank | norm | lost by its rank | sign conflict | overlap out | overlap in |"
+    keys = ("rank", "norm", "truncation", "sign_conflict", "overlap_out", "overlap_in")
+    rows = [f"| {name} | {' | '.join(_cell(one.get(key)) for key in keys)} |" for name, one in layers.items()]
+    return ["", head, f"| :-- |{' --: |' * len(keys)}", *rows]
+
+
+def _cell(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:.4g}"

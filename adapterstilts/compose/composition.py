@@ -47,8 +47,11 @@ def finished(request: Request, out: Path) -> Composition | None:
         run = read_run(out)
         if run.record.fingerprint != request.identity:
             raise UserError(f"{out} holds another run ({run.phase})", fix="choose another --out")
+        certificate = json.loads((out / "certificate.json").read_text(encoding="utf-8"))
+        if request.probe and not certificate.get("probe", {}).get("done"):
+            raise UserError(f"{out} was made without a probe", fix="choose another --out, or leave --probe out")
         log(f"already done: {out}")
-        return Composition(run, json.loads((out / "certificate.json").read_text(encoding="utf-8")))
+        return Composition(run, certificate)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already and holds something else", fix="choose another --out")
     return None

@@ -5,24 +5,33 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from threadpoolctl import threadpool_limits
 
 from adapterstilts.compose import checks, composition, parameters
+from adapterstilts.compose.agreement import ROWS, Figures, agreement, overall
 from adapterstilts.compose.certificate import Certificate, certify, check, truncation
 from adapterstilts.compose.combine import Merged, combine, ingredients
 from adapterstilts.compose.composition import Composition
 from adapterstilts.compose.members import Member, common_base, open_members, summed
 from adapterstilts.compose.merges import Merge, merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
+from adapterstilts.compose.probe import not_probed, probe
 from adapterstilts.compose.request import Request
 from adapterstilts.compose.updates import Updates
 from adapterstilts.config.resolve import read_settings
 from adapterstilts.errors import UserError
 from adapterstilts.methods.lora import settings_of
 from adapterstilts.store.atomic import new_folder
-from adapterstilts.store.run import Run, read_run
+from adapterstilts.store.run import Module, Run, read_run
+
+
+class OnBase(TypedDict, total=False):
+    """What a merge may be told of its base."""
+
+    base: str | None
+    probe: bool | None
 
 
 def merge(
@@ -32,17 +41,18 @@ def merge(
     out: str | Path,
     weights: Sequence[float] | None = None,
     rank: int | None = None,
-    base: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    **on: Unpack[OnBase],
 ) -> Composition:
     """Merge adapters into one, exactly or by a stated error, and return the composition.
 
     `runs`: finished adapter runs, or folders of LoRAs that peft has saved; all of one base. `how`: a merge of
     `adapterstilts merges`. `weights`: one a run; None means 1/K each for `mean` and 1 each for the others. `rank`:
-    of merges that take one; None means as their summary says. `base`: the base of peft folders that do not name the
-    runs' own. `settings`: the merge's own. The members' heads are kept. Bottlenecks have a `mean` only, and only where
-    they are alike and began alike. Raises UserError for bad input and for a check that fails;
-    nothing is left behind then.
+    of merges that take one; None means as their summary says. `settings`: the merge's own. `base`: the base of peft
+    folders that do not name the runs' own. `probe`: whether the base with the change added to its weights must compute
+    what it does with the saved adapter; None means where the base is on this machine. The members' heads are kept.
+    Bottlenecks have a `mean` only, and only where they are alike and began alike. Raises UserError for bad input and
+    for a check that fails; nothing is left behind then.
     """
     algorithm, members = merges.get(how), open_members(runs)
     method = _one_method(members)
@@ -54,7 +64,7 @@ def merge(
         parameters.must_average(members)
     shares = _weights(how, algorithm, weights, len(members))
     own = read_settings(algorithm.schema, settings or {}).model_dump(mode="json")
-    request = Request("merge", how, rank, members, shares, *common_base(members, base), settings=own)
+    request = Request("merge", how, rank, members, shares, *common_base(members, on.get("base")), own, on.get("probe"))
     done = composition.finished(request, Path(out))
     if done:
         return done
@@ -77,7 +87,14 @@ def add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificat
         "identity": check(checks.check_identity(algorithm, updates[0]), checks.COMPUTED),
         "reload": check(checks.check_reload(saved.updates, merged.updates), checks.SAVED),
     }
-    found = {"settings": dict(request.settings), "rank": saved.rank, **_layers(merged), "checks": figures}
+    probed = probe(request, [Module("lora", folder / "adapter")], merged.updates)
+    found = {
+        "settings": dict(request.settings),
+        "rank": saved.rank,
+        **_layers(merged, agreement(given)),
+        "checks": {**figures, **probed.checks},
+        "probe": probed.said,
+    }
     certificate = certify(request, algorithm.formula, algorithm.source, found)
     return certificate, settings_of(saved.rank, list(merged.updates)).model_dump(mode="json")
 
@@ -102,17 +119,24 @@ def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certi
         "identity": check(parameters.check_mean(folder / "alone", folders[:1]), parameters.SAVED),
     }
     shutil.rmtree(folder / "alone")
-    certificate = certify(request, parameters.FORMULA, parameters.SOURCE, {"checks": figures})
+    probed = not_probed(request, "bottlenecks are no change of the base's weights")
+    certificate = certify(request, parameters.FORMULA, parameters.SOURCE, {"checks": figures, "probe": probed.said})
     return certificate, request.members[0].settings
 
 
-def _layers(merged: Merged) -> dict[str, Any]:
-    """Return what is known of each layer, and the error of all layers as one."""
+def _layers(merged: Merged, agreed: Mapping[str, Figures]) -> dict[str, Any]:
+    """Return what is known of each layer, and the error and agreement of all layers as one."""
     layers = {
-        layer: {"rank": update.rank, "norm": merged.norms[layer], "truncation": merged.truncation[layer]}
+        layer: {
+            "rank": update.rank,
+            "norm": merged.norms[layer],
+            "truncation": merged.truncation[layer],
+            **agreed[layer],
+        }
         for layer, update in merged.updates.items()
     }
-    return {"layers": layers, "truncation": truncation(merged.norms, merged.truncation)}
+    together = {**overall(agreed), "rows": ROWS}
+    return {"layers": layers, "truncation": truncation(merged.norms, merged.truncation), "agreement": together}
 
 
 def _one_method(members: Sequence[Member]) -> str:

@@ -16,7 +16,8 @@ from adapterstilts.store.run import Base
 class Request:
     """What is asked for: how, with which settings, from which members at which weights, on which base.
 
-    `unproven` are the members whose base is only named, `settings` the merge's own.
+    `unproven` are the members whose base is only named, `settings` the merge's own. `probe`: whether it is to be
+    probed; None where its base is at hand.
     """
 
     phase: str
@@ -27,6 +28,7 @@ class Request:
     base: Base
     unproven: Sequence[str]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    probe: bool | None = None
     begun: float = field(default_factory=time.perf_counter)
 
     @property

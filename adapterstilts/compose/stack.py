@@ -8,8 +8,11 @@ from pathlib import Path
 from adapterstilts.compose import composition
 from adapterstilts.compose.certificate import certify, check
 from adapterstilts.compose.composition import Composition
-from adapterstilts.compose.members import Member, common_base, open_members
+from adapterstilts.compose.members import Member, common_base, open_members, summed
+from adapterstilts.compose.probe import Probe, not_probed
+from adapterstilts.compose.probe import probe as run_probe
 from adapterstilts.compose.request import Request
+from adapterstilts.compose.updates import Updates, concatenate
 from adapterstilts.errors import UserError
 from adapterstilts.methods._stack import must_stack
 from adapterstilts.store.atomic import new_folder
@@ -20,21 +23,23 @@ _SOURCE = (
 )
 
 
-def stack(runs: Sequence[Run | str | Path], *, out: str | Path, base: str | None = None) -> Composition:
+def stack(
+    runs: Sequence[Run | str | Path], *, out: str | Path, base: str | None = None, probe: bool | None = None
+) -> Composition:
     """Stack adapters, the first at the bottom, all frozen, and return the composition.
 
     LoRAs add up: their order does not matter, and the result equals `cat` with weights 1. A bottleneck works on
     what the one below it gives. LoRA runs stand below bottleneck runs, merged into the base when it is loaded.
-    Files are copied byte by byte. `base` as for `merge`. Raises UserError for bad input.
+    Files are copied byte by byte. `base` and `probe` as for `merge`. Raises UserError for bad input.
     """
     members = open_members(runs)
     modules = [module for member in members for module in member.modules]
     must_stack([module.method for module in modules], None)
     _must_all_count(members)
-    for member in members:
-        if member.methods == {"lora"}:
-            member.adapters()  # read once, to refuse now what could not be loaded later
-    request = Request("stack", "stack", None, members, [1.0] * len(members), *common_base(members, base))
+    # read now, to refuse what could not be loaded later
+    updates = [summed(member.adapters()) for member in members if member.methods == {"lora"}]
+    weights = [1.0] * len(members)
+    request = Request("stack", "stack", None, members, weights, *common_base(members, base), probe=probe)
     done = composition.finished(request, Path(out))
     if done:
         return done
@@ -42,10 +47,18 @@ def stack(runs: Sequence[Run | str | Path], *, out: str | Path, base: str | None
         adapter = folder / "adapter"
         copy_modules(modules, adapter)
         write_stack(adapter, modules, [str(member.path.resolve()) for member in members for _ in member.modules])
-        found = {"checks": {"copies": check(_changed(modules, adapter), 0.0)}}
+        copies = {"copies": check(_changed(modules, adapter), 0.0)}
+        probed = _probed(request, [Module(one.method, adapter / str(n)) for n, one in enumerate(modules)], updates)
+        found = {"checks": {**copies, **probed.checks}, "probe": probed.said}
         certificate = certify(request, _formula([module.method for module in modules]), _SOURCE, found)
         composition.write(folder, request, certificate, members[-1].settings)
     return Composition(read_run(out), certificate)
+
+
+def _probed(request: Request, copies: Sequence[Module], updates: Sequence[Updates]) -> Probe:
+    if any(copy.method != "lora" for copy in copies):
+        return not_probed(request, "bottlenecks are no change of the base's weights")
+    return run_probe(request, copies, concatenate(updates, [1.0] * len(updates)))
 
 
 def _must_all_count(members: Sequence[Member]) -> None:

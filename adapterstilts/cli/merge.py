@@ -16,7 +16,7 @@ from adapterstilts.errors import UserError
 @click.option("--weights", metavar="W,W,...", help="One a run (write --weights=-1,1).  [default: 1 each]")
 @click.option("--rank", type=int, metavar="R", help="Of what has one, such as svd.  [default: as `merges` says]")
 @click.option("--base", metavar="ID|DIR", help="The base of peft folders that do not name the runs' own.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The merge's own settings.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The merge's own settings: see `adapterstilts merges`.")
 @_options.probe
 @click.option("--out", required=True, metavar="DIR", help="The merged run's folder.")
 @_options.as_json
@@ -33,6 +33,7 @@ def merge(
       adapterstilts merge runs/snli runs/squad_v1 --how mean --out runs/merged
       adapterstilts merge runs/snli runs/squad_v1 --how linear --weights=1,-0.5 --out runs/minus
       adapterstilts merge runs/snli runs/squad_v1 runs/hellaswag --how svd --rank 8 --out runs/rank8
+      adapterstilts merge runs/snli runs/squad_v1 --how ties --set density=0.3 --out runs/ties
     """
     from adapterstilts.compose.merge import merge as compose
 

@@ -14,9 +14,8 @@ def combine(ingredients: Ingredients, settings: DropSettings) -> Iterator[tuple[
 
 
 MERGE = Merge(
-    summary="the weighted sum of members that each keep a random share of entries, scaled up; nearest update of a "
-    "rank, the sum of the members' unless asked",
-    formula="dW = sum_k w_k m_k dW_k / density; m_k = 1 with probability density, else 0",
+    summary="the weighted sum of a random share of each member's entries, scaled up",
+    formula="dW = sum_k w_k drop(dW_k, 1 - density) / density",
     source="Yu et al. 2023, arXiv 2311.03099; on updates, not on their factors; the default density is ours",
     combine=combine,
     kept="sum",

@@ -22,10 +22,9 @@ def combine(ingredients: Ingredients, settings: DareTiesSettings) -> Iterator[tu
 
 
 MERGE = Merge(
-    summary="a random share of entries of each member, scaled up, averaged over those of the elected sign; nearest "
-    "update of a rank, the sum of the members' unless asked",
-    formula="dW = mean of w_k t_k over k with sgn(w_k t_k) = sgn(sum_j w_j t_j); t_k = m_k dW_k / density, "
-    "m_k = 1 with probability density, else 0",
+    summary="a random share of each member's entries, scaled up; of these the mean of those that have the elected sign",
+    formula="dW = mean of w_k t_k over k with sgn(w_k t_k) = sgn(sum_j w_j t_j); "
+    "t_k = drop(dW_k, 1 - density) / density",
     source="Yu et al. 2023, arXiv 2311.03099, section on merging; signs as in arXiv 2306.01708; default density ours",
     combine=combine,
     kept="sum",

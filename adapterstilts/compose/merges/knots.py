@@ -44,8 +44,7 @@ def _factors(delta: Delta) -> Update:
 
 
 MERGE = Merge(
-    summary="TIES in a space that an SVD of the members side by side gives them in common; nearest update of a rank, "
-    "the sum of the members' unless asked",
+    summary="TIES in a space that an SVD of the members side by side gives them in common",
     formula="dW = U S V^T, V = TIES of V_k at w_k within a layer; U S [V_1^T .. V_K^T] = svd([dW_1 .. dW_K])",
     source="Stoica et al. 2024, arXiv 2410.19735, with TIES; through the factors, dW is never formed",
     combine=combine,

@@ -14,8 +14,7 @@ def combine(ingredients: Ingredients, settings: TrimSettings) -> Iterator[tuple[
 
 
 MERGE = Merge(
-    summary="the weighted sum of each member's largest entries; nearest update of a rank, the sum of the members' "
-    "unless asked",
+    summary="the weighted sum of each member's largest entries",
     formula="dW = sum_k w_k top(dW_k, density)",
     source="peft's combination_type=magnitude_prune; here on updates, not on their factors A and B",
     combine=combine,

@@ -23,8 +23,7 @@ def combine(ingredients: Ingredients, settings: TiesSettings) -> Iterator[tuple[
 
 
 MERGE = Merge(
-    summary="the largest entries of each member, averaged over those of the elected sign; nearest update of a rank, "
-    "the sum of the members' unless asked",
+    summary="each member's largest entries; of these, entry by entry, the mean of those that have the elected sign",
     formula="dW = scale * mean of w_k t_k over k with sgn(w_k t_k) = sgn(sum_j w_j t_j); t_k = top(dW_k, density)",
     source="Yadav et al. 2023, arXiv 2306.01708; where no sign wins, the entry is 0; equal magnitudes stay together",
     combine=combine,

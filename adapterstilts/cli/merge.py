@@ -16,7 +16,7 @@ from adapterstilts.errors import UserError
 @click.option("--weights", metavar="W,W,...", help="One a run (write --weights=-1,1).  [default: 1 each]")
 @click.option("--rank", type=int, metavar="R", help="Of what has one, such as svd.  [default: as `merges` says]")
 @click.option("--base", metavar="ID|DIR", help="The base of peft folders that do not name the runs' own.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The merge's own settings: see `adapterstilts merges`.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The merge's own, see `merges`.")
 @_options.probe
 @click.option("--out", required=True, metavar="DIR", help="The merged run's folder.")
 @_options.as_json

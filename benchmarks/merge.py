@@ -1,11 +1,13 @@
 """Merging eight LoRAs of XLM-R Large's shapes: ours on saved files beside peft's on a live model.
 
-python benchmarks/merge_large.py [--layers N] [--peft-layers N | --full]
+python benchmarks/merge.py [--layers N] [--peft-layers N | --full] [--only NAME ...]
 
 Random factors of rank 16 on all six Linear kinds of 24 layers (hidden 1024, inner 4096), written as peft folders.
-Every contender is a process of its own, measured once. peft's merges need a model: it gets one of the same
-shapes with random weights and eight tokens (embeddings play no part in a merge), built before the clock starts.
-peft's svd takes a second a matrix, so it runs on a few layers and its merging time is scaled up, unless --full.
+Every merge of the catalog that needs nothing but the members, with its settings as they come, in a process of its own,
+measured once. Beside svd and cat stands peft's, which gives the same result; its ties, dare and pruning work on A and B
+and give others. peft's merges need a model: it gets one of the same shapes with random weights and eight tokens
+(embeddings play no part in a merge), built before the clock starts. peft's svd takes a second a matrix, so it runs on a
+few layers and its merging time is scaled up, unless --full. --layers 2 is a quick look.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +31,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from adapterstilts.compose.certificate import truncation
 from adapterstilts.compose.combine import combine, ingredients
 from adapterstilts.compose.merges import merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
 from adapterstilts.compose.updates import Update, Updates, concatenate, distance
 
-HIDDEN, INNER = 1024, 4096
+LAYERS, HIDDEN, INNER = 24, 1024, 4096
+WIDTH = 100  # of the table, also where a file takes it
 MEMBERS, RANK = 8, 16
 WEIGHTS = [1 / MEMBERS] * MEMBERS
 SHAPES = {
@@ -45,7 +49,7 @@ SHAPES = {
     "intermediate.dense": (INNER, HIDDEN),
     "output.dense": (HIDDEN, INNER),
 }
-Times = dict[str, float]
+Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -59,17 +63,31 @@ class Contender:
     meaning: str
 
 
-CONTENDERS = {
-    "ours, svd": Contender("ours", "svd", RANK, "", "the nearest update of rank 16"),
-    "ours, linear": Contender("ours", "linear", None, "", "the exact sum, rank 128, factors of equal norms"),
-    "ours, cat": Contender("ours", "cat", None, "", "the exact sum, rank 128, factors side by side"),
-    "peft, svd": Contender("peft", "svd", RANK, "ours, svd", "add_weighted_adapter, svd_full_matrices as it comes"),
-    "peft, cat": Contender("peft", "cat", None, "ours, cat", "add_weighted_adapter"),
+_KEPT = {
+    "factors": "rank as the factors come",
+    "exact": "rank as needed",
+    "largest": f"nearest update of rank {RANK}",
+    "sum": f"nearest update of rank {MEMBERS * RANK}",
 }
 
 
+def contenders() -> dict[str, Contender]:
+    """Return ours of the whole catalog, those that need more than the members left out, and peft's like them."""
+    known = {name: merges.get(name) for name in merges.names()}
+    alone = {name: merge for name, merge in known.items() if not getattr(merge, "needs", None)}
+    ours = {f"ours, {name}": Contender("ours", name, None, "", _KEPT[merge.kept]) for name, merge in alone.items()}
+    return {
+        **ours,
+        "peft, svd": Contender("peft", "svd", RANK, "ours, svd", "add_weighted_adapter, svd_full_matrices as it comes"),
+        "peft, cat": Contender("peft", "cat", None, "ours, cat", "add_weighted_adapter"),
+    }
+
+
+CONTENDERS = contenders()
+
+
 def main() -> None:
-    """Measure, print the table and write results/merge_large.json; or be the process of one contender."""
+    """Measure, print the table and write results/merge.json; or be the process of one contender."""
     options = read_options()
     if options.worker:
         print(json.dumps(work(CONTENDERS[options.worker], options.folder, options.layers, options.out)))
@@ -78,6 +96,8 @@ def main() -> None:
     records: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for name, contender in CONTENDERS.items():
+            if options.only and name not in options.only:
+                continue
             slow = contender.library == "peft" and contender.merge == "svd" and not options.full
             layers = min(options.peft_layers, options.layers) if slow else options.layers
             folder = Path(temporary) / f"members-{layers}"
@@ -85,17 +105,21 @@ def main() -> None:
                 write_members(folder, layers)
             records[name] = measure(name, folder, layers, Path(temporary) / name, options)
             records[name] |= {"layers": layers, "merge_s_scaled": records[name]["merge_s"] * options.layers / layers}
-    Console().print(make_table(options, records))
+    Console(width=max(WIDTH, Console().width)).print(make_table(options, records))
     settings = {"layers": options.layers, "members": MEMBERS, "rank": RANK, "threads": options.threads}
     results = {"settings": settings, "contenders": records, "machine": facts}
-    say(f"written: {write_results('merge_large', results)}")
+    if options.only or options.layers < LAYERS:
+        say("a quick look: results/merge.json is left as it is")
+    else:
+        say(f"written: {write_results('merge', results)}")
 
 
 def read_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layers", type=int, default=24, help="XLM-R Large has 24")
+    parser.add_argument("--layers", type=int, default=LAYERS, help="XLM-R Large has 24")
     parser.add_argument("--peft-layers", type=int, default=2, help="layers that peft's svd is measured on")
+    parser.add_argument("--only", action="append", choices=list(CONTENDERS), help="measure this alone, repeatable")
     parser.add_argument("--full", action="store_true", help="measure peft's svd on all layers: minutes")
     # with two, either library takes up to 100 x as long as soon as another program runs: its threads await each other
     parser.add_argument("--threads", type=int, default=1)
@@ -145,14 +169,15 @@ def work(contender: Contender, folder: Path, layers: int, out: Path) -> dict[str
         times = merge_peft(contender, folders, layers, out)
     figures = {**times, "peak_mb": peak_mb(), "others_cores": others.cores() or 0.0}
     found = first_layers(out)
-    figures["error"] = relative(found, concatenate([first_layers(one) for one in folders], WEIGHTS))
-    if contender.rival:
+    if contender.library == "peft" or merges.get(contender.merge).linear:
+        figures["error"] = relative(found, concatenate([first_layers(one) for one in folders], WEIGHTS))
+    if out.with_name(contender.rival or "none").exists():
         ours = first_layers(out.with_name(contender.rival))
         figures["from_ours"] = relative(found, {name: ours[name] for name in found})
     return figures
 
 
-def merge_ours(contender: Contender, folders: Sequence[Path], out: Path) -> Times:
+def merge_ours(contender: Contender, folders: Sequence[Path], out: Path) -> Figures:
     """Read, merge and write with ours."""
     begun = time.perf_counter()
     members = [read_folder(folder) for folder in folders]
@@ -161,10 +186,11 @@ def merge_ours(contender: Contender, folders: Sequence[Path], out: Path) -> Time
     merged = combine(merge, ingredients(members, WEIGHTS), merge.schema(), contender.rank)
     combined = time.perf_counter()
     write_peft(out, merged.updates, "")
-    return {"read_s": read - begun, "merge_s": combined - read, "write_s": time.perf_counter() - combined}
+    times = {"read_s": read - begun, "merge_s": combined - read, "write_s": time.perf_counter() - combined}
+    return {**times, "lost": truncation(merged.norms, merged.truncation)["whole"]}
 
 
-def merge_peft(contender: Contender, folders: Sequence[Path], layers: int, out: Path) -> Times:
+def merge_peft(contender: Contender, folders: Sequence[Path], layers: int, out: Path) -> Figures:
     """Load, merge and save with peft, on a model that is there already."""
     import peft
     from transformers import XLMRobertaConfig, XLMRobertaModel
@@ -216,34 +242,34 @@ def make_table(options: argparse.Namespace, records: dict[str, dict[str, Any]]) 
     """Return the table for a person."""
     title = f"Merging {MEMBERS} LoRAs of rank {RANK}, {6 * options.layers} matrices of XLM-R Large's shapes"
     table = Table(title=f"{title}, threads: {options.threads}", box=SIMPLE_HEAD)
-    for column in ("contender", "read", "merge", "write", "peak MB", "error", "slower", "memory"):
+    for column in ("contender", "read", "merge", "write", "peak MB", "lost", "error", "slower", "memory"):
         table.add_column(column, justify="left" if column == "contender" else "right", no_wrap=True)
-    lines = ["read, merge, write: seconds; error: from the exact sum, over the first two layers"]
+    lines = ["read, merge, write: seconds; lost: by the rank that is kept, of the merge's norm"]
+    lines += ["error: from the exact sum, over the first two layers, of those that stand for it"]
     lines += ["slower, memory: peft's over ours of the same result, merging alone and peak"]
-    lines += [f"{name}: {contender.meaning}" for name, contender in CONTENDERS.items()]
+    lines += [f"{name}: {CONTENDERS[name].meaning}" for name in records]
     for name, record in records.items():
-        rival = records.get(CONTENDERS[name].rival)
-        ratios = [f"{record[key] / rival[key]:.3g}" for key in ("merge_s_scaled", "peak_mb")] if rival else ["", ""]
-        mark = "" if record["layers"] == options.layers else "*"
-        table.add_row(
-            name, f"{record['read_s']:.2f}{mark}", f"{record['merge_s_scaled']:.2f}", f"{record['write_s']:.2f}{mark}",
-            f"{record['peak_mb']:.0f}{mark}", f"{record['error']:.2g}", ratios[0], ratios[1] + mark if rival else "",
-        )  # fmt: skip
-        if mark:
+        table.add_row(name, *cells(record, records.get(CONTENDERS[name].rival), options.layers))
+        if record["layers"] != options.layers:
             lines.append(
                 f"* measured on {record['layers']} of {options.layers} layers: merge ({record['merge_s']:.2f} s) is "
                 "scaled up, the rest is not"
             )
-    ours, slow = records["ours, svd"], records["peft, svd"]
-    whole = ours["read_s"] + ours["merge_s"] + ours["write_s"]
-    most = max(record["others_cores"] for record in records.values())
+    lines += [f"meanwhile other programs used up to {max(one['others_cores'] for one in records.values()):.2f} cores"]
     lines += [
-        f"meanwhile other programs used up to {most:.2f} cores",
-        f"peft's svd, its merging alone, over ours with reading and writing: {slow['merge_s_scaled'] / whole:.3g}",
-        f"peft's results lie {slow['from_ours']:.1g} (svd) and {records['peft, cat']['from_ours']:.1g} (cat) from ours",
+        f"{name}: {record['from_ours']:.1g} away from ours" for name, record in records.items() if "from_ours" in record
     ]
     table.caption = "\n".join(lines)
     return table
+
+
+def cells(record: Mapping[str, float], rival: Mapping[str, float] | None, layers: int) -> list[str]:
+    """Return one contender's figures as text; what was measured on fewer layers is marked."""
+    mark = "" if record["layers"] == layers else "*"
+    seconds = [f"{record['read_s']:.2f}{mark}", f"{record['merge_s_scaled']:.2f}", f"{record['write_s']:.2f}{mark}"]
+    known = [f"{record[key]:.2g}" if key in record else "" for key in ("lost", "error")]
+    ratios = [f"{record[key] / rival[key]:.3g}" for key in ("merge_s_scaled", "peak_mb")] if rival else ["", ""]
+    return [*seconds, f"{record['peak_mb']:.0f}{mark}", *known, ratios[0], ratios[1] + mark if rival else ""]
 
 
 if __name__ == "__main__":

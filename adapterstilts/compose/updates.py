@@ -22,6 +22,8 @@ Matrix = NDArray[np.float64]
 # roundings (2.2e-16) of sum(l_j * r_j), measured up to rank 1024. Below eight nothing can be told from zero.
 _ROUNDINGS = 8 * float(np.finfo(np.float64).eps)
 
+_NEARLY_ORTHOGONAL = 1e-11  # a condition of some hundreds
+
 
 @dataclass(frozen=True)
 class Update:
@@ -161,9 +163,9 @@ def joint_svd(updates: Sequence[Update]) -> tuple[Matrix, Matrix, list[Matrix]]:
     n counts the singular values that float64 can tell from zero. Only the small core between QRs of the factors is
     decomposed.
     """
-    basis_out, upper_out = np.linalg.qr(np.hstack([update.left for update in updates]))
+    basis_out, upper_out = _qr(np.hstack([update.left for update in updates]))
     ends = np.cumsum([update.rank for update in updates])[:-1]
-    sides = [np.linalg.qr(update.right.T) for update in updates]
+    sides = [_qr(update.right.T) for update in updates]
     parts = np.split(upper_out, ends, axis=1)
     core = np.hstack([part @ upper_in.T for part, (_, upper_in) in zip(parts, sides, strict=True)])
     vectors_out, singular, vectors_in = np.linalg.svd(core, full_matrices=False)
@@ -191,8 +193,8 @@ def norm(update: Update) -> float:
 
 def _core(update: Update) -> tuple[Matrix, Matrix, Matrix]:
     """Return P, C and Q of dW = P C Q^T: P and Q have orthonormal columns, C is at most r x r."""
-    basis_out, upper_out = np.linalg.qr(update.left)
-    basis_in, upper_in = np.linalg.qr(update.right.T)
+    basis_out, upper_out = _qr(update.left)
+    basis_in, upper_in = _qr(update.right.T)
     return basis_out, upper_out @ upper_in.T, basis_in
 
 
@@ -202,7 +204,39 @@ def _size(core: Matrix, noise: float) -> float:
 
 
 def _upper(factor: Matrix) -> Matrix:
-    return np.asarray(np.linalg.qr(factor, mode="r"), dtype=np.float64)
+    quick = _quick_qr(factor)
+    return quick[1] if quick else np.asarray(np.linalg.qr(factor, mode="r"), dtype=np.float64)
+
+
+def _qr(factor: Matrix) -> tuple[Matrix, Matrix]:
+    quick = _quick_qr(factor)
+    if quick:
+        return quick
+    basis, upper = np.linalg.qr(factor)
+    return basis, upper
+
+
+def _quick_qr(factor: Matrix) -> tuple[Matrix, Matrix] | None:
+    """Return Q and R by two rounds of Cholesky, four times as fast as reflections; None where that would be inexact.
+
+    The first round is off by a rounding times the square of the condition (of columns of one length); the second sees
+    by how much, and sets it right while it is small. Source: Yamamoto et al. 2015, on CholeskyQR2 (recalled).
+    """
+    if factor.shape[0] < 2 * factor.shape[1]:
+        return None
+    sizes = np.linalg.norm(factor, axis=0)
+    if not (np.isfinite(sizes).all() and sizes.all()):
+        return None
+    try:
+        first = np.linalg.cholesky((factor.T @ factor) / sizes / sizes[:, None]).T
+        basis = (factor / sizes) @ np.linalg.inv(first)
+        again = basis.T @ basis
+        if not np.abs(again - np.eye(sizes.size)).max(initial=0.0) < _NEARLY_ORTHOGONAL:
+            return None
+        second = np.linalg.cholesky(again).T
+    except np.linalg.LinAlgError:
+        return None
+    return basis @ np.linalg.inv(second), second @ first * sizes
 
 
 def _noise(update: Update) -> float:

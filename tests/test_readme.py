@@ -30,6 +30,8 @@ shape: {layers: 1, hidden: 64, positions: 130}
 settings: {precision: fp32, train: {max_steps: 2, eval_examples: 4}}
 """
 
+TWO_LAYERS = {"schedule=0-4=0,1; 5=0.5,0.5; 6-17=1,0; 18=0.5,0.5; 19-23=0,1": "schedule=0=0,1; 1=0.5,0.5; 1.value=1,0"}
+
 
 def table(heading: str) -> list[list[str]]:
     """Return the rows of the README's table whose first column is `heading`, without Markdown's marks."""
@@ -105,7 +107,7 @@ def folder(tmp_path, monkeypatch, mirror, base):
 
 def small(line: str, base: Path) -> list[str]:
     """Let a training take two steps, and what names a base or recipe of real size name a tiny one; no more."""
-    tiny = {"FacebookAI/xlm-roberta-large": str(base), "mini/base": "tiny.yaml"}
+    tiny = {"FacebookAI/xlm-roberta-large": str(base), "mini/base": "tiny.yaml", **TWO_LAYERS}
     words = [tiny.get(word, word) for word in shlex.split(line, comments=True)[1:]]
     trains = words[0].startswith(("train-", "continue-", "fuse")) and "search" not in words
     return [*words, "--max-steps", "2"] if trains else words

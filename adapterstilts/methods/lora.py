@@ -34,6 +34,7 @@ _PLACES = {
     "intermediate": "intermediate.dense",
     "output": "output.dense",
 }
+PLACES = tuple(_PLACES)
 _MODULE = re.compile(rf"encoder\.layer\.(\d+)\.({'|'.join(map(re.escape, _PLACES.values()))})")
 Place = Literal["query", "key", "value", "attention_output", "intermediate", "output", "all"]
 
@@ -159,6 +160,14 @@ def _set_dropout(encoder: nn.Module, name: str, share: float) -> None:
         if name in dropouts:
             dropouts[name] = nn.Dropout(share) if share else nn.Identity()
     cast(Any, encoder).peft_config[name].lora_dropout = share
+
+
+def place_of(module: str) -> tuple[int, str]:
+    """Return the layer's number and the place, as settings name it, of a Linear layer; a ValueError for another."""
+    found = _MODULE.fullmatch(module)
+    if not found:
+        raise ValueError(f"no encoder has a Linear layer {module!r}")
+    return int(found[1]), next(name for name, place in _PLACES.items() if place == found[2])
 
 
 def settings_of(rank: int, modules: Sequence[str]) -> LoraSettings:

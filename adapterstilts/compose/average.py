@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from adapterstilts.compose import composition, parameters, tensors
 from adapterstilts.compose.certificate import Certificate, certify, check
 from adapterstilts.compose.composition import Composition
+from adapterstilts.compose.encoders import start_encoder
 from adapterstilts.compose.members import Member, common_base, open_members
 from adapterstilts.compose.merge import add_up, average_bottlenecks
 from adapterstilts.compose.merges import Merge, merges
@@ -149,7 +150,7 @@ def _average_encoders(request: Request, _: Merge, folder: Path) -> tuple[Certifi
     names = [sorted(file.name for file in encoder.glob("*.safetensors")) for encoder in encoders]
     if not names[0] or any(some != names[0] for some in names):
         raise UserError("the encoders are kept in different files", fix="train the runs again with one version")
-    shutil.copytree(encoders[0], folder / FULL.folder, ignore=shutil.ignore_patterns("*.safetensors", ".*"))
+    start_encoder(encoders[0], folder / FULL.folder)
     figures: dict[str, float] = {}
     for name in names[0]:
         files = [encoder / name for encoder in encoders]

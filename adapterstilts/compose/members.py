@@ -33,8 +33,8 @@ class Member:
 
     @property
     def methods(self) -> set[str]:
-        """The methods of its modules."""
-        return {module.method for module in self.modules}
+        """The methods of its modules; where there are none, the one that trained its encoder."""
+        return {module.method for module in self.modules} or {"full"}
 
     @property
     def heads(self) -> list[str]:
@@ -136,7 +136,7 @@ def _open(path: Run | str | Path, encoders: bool) -> Member:
     if not run.modules and not encoders:
         raise UserError(
             f"{run.path} was trained by {run.method}, which leaves a whole encoder and no adapter",
-            fix="compose adapter runs (--method lora or bottleneck); whole encoders have an average alone",
+            fix="compose adapter runs (--method lora or bottleneck); whole encoders can be merged or averaged",
         )
     return Member(run.path, run, run.modules)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from adapterstilts.compose.agreement import ROWS, Figures, agreement, overall
 from adapterstilts.compose.certificate import Certificate, certify, check, truncation
 from adapterstilts.compose.combine import Merged, combine, ingredients
 from adapterstilts.compose.composition import Composition
+from adapterstilts.compose.encoders import merge_encoders
 from adapterstilts.compose.members import Member, common_base, open_members, summed
 from adapterstilts.compose.merges import Merge, merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
@@ -46,20 +48,20 @@ def merge(
 ) -> Composition:
     """Merge adapters into one, exactly or by a stated error, and return the composition.
 
-    `runs`: finished adapter runs, or folders of LoRAs that peft has saved; all of one base. `how`: a merge of
+    `runs`: finished runs, or folders of LoRAs that peft has saved; all of one method and one base. `how`: a merge of
     `adapterstilts merges`. `weights`: one a run; None means 1/K each for `mean` and 1 each for the others. `rank`:
     of merges that take one; None means as their summary says. `settings`: the merge's own. `base`: the base of peft
-    folders that do not name the runs' own. `probe`: whether the base with the change added to its weights must compute
-    what it does with the saved adapter; None means where the base is on this machine. The members' heads are kept.
-    Bottlenecks have a `mean` only, and only where they are alike and began alike. Raises UserError for bad input and
-    for a check that fails; nothing is left behind then.
+    folders that do not name the runs' own, or another place of it. `probe`: whether the base with the change added to its
+    weights must compute what it does with the saved adapter; None means where the base is on this machine. The members'
+    heads are kept. Bottlenecks have a `mean` only, and only where they are alike and began alike. Of whole encoders the
+    changes W_k - W are merged, tensor by tensor, so their base must be at hand. Raises UserError for bad input and for a
+    check that fails; nothing is left behind then.
     """
-    algorithm, members = merges.get(how), open_members(runs)
+    algorithm, members = merges.get(how), open_members(runs, encoders=True)
     method = _one_method(members)
     if rank is not None and not algorithm.takes_rank:
         raise UserError(f"the merge {how} takes no --rank: its rank follows from its members", fix="merge with svd")
-    if method not in algorithm.methods:
-        raise UserError(f"a {method} is no sum of updates, so it has no {how}", fix="use --how mean, or stack")
+    _must_suit(how, algorithm, method)
     if method == "bottleneck":
         parameters.must_average(members)
     shares = _weights(how, algorithm, weights, len(members))
@@ -69,8 +71,7 @@ def merge(
     if done:
         return done
     with new_folder(Path(out)) as folder, threadpool_limits(1):  # small factorisations: threads only wait
-        make = average_bottlenecks if method == "bottleneck" else add_up
-        certificate, settings = make(request, algorithm, folder)
+        certificate, settings = MAKERS[method](request, algorithm, folder)
         composition.write(folder, request, certificate, settings)
     return Composition(read_run(out), certificate)
 
@@ -124,6 +125,9 @@ def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certi
     return certificate, request.members[0].settings
 
 
+MAKERS = {"lora": add_up, "bottleneck": average_bottlenecks, "full": merge_encoders}
+
+
 def _layers(merged: Merged, agreed: Mapping[str, Figures]) -> dict[str, Any]:
     """Return what is known of each layer, and the error and agreement of all layers as one."""
     layers = {
@@ -139,13 +143,24 @@ def _layers(merged: Merged, agreed: Mapping[str, Figures]) -> dict[str, Any]:
     return {"layers": layers, "truncation": truncation(merged.norms, merged.truncation), "agreement": together}
 
 
+def _must_suit(how: str, algorithm: Merge, method: str) -> None:
+    if method in algorithm.methods:
+        return
+    able = ", ".join(name for name in merges.names() if method in merges.get(name).methods)
+    if method == "full":
+        raise UserError(f"the merge {how} is not for whole encoders", fix=f"those that are: {able}")
+    raise UserError(f"a {method} is no sum of updates, so it has no {how}", fix=f"use --how {able}, or stack")
+
+
 def _one_method(members: Sequence[Member]) -> str:
     methods = sorted({method for member in members for method in member.methods})
     if len(methods) > 1:
         raise UserError(
             f"a merge needs members of one method; these were trained by {' and '.join(methods)}",
             where="; ".join(f"{member.path}: {' + '.join(sorted(member.methods))}" for member in members),
-            fix="stack them (adapterstilts stack), LoRA runs first",
+            fix="merge the full runs alone"
+            if "full" in methods
+            else "stack them (adapterstilts stack), LoRA runs first",
         )
     return methods[0]
 
@@ -157,4 +172,7 @@ def _weights(how: str, algorithm: Merge, given: Sequence[float] | None, members:
         raise UserError(f"the merge {how} weighs all members alike", fix="leave --weights out, or merge with linear")
     if len(given) != members:
         raise UserError(f"{len(given)} weights for {members} members", fix="give one weight a member, in their order")
+    bad = [weight for weight in given if not math.isfinite(weight)]
+    if bad:
+        raise UserError(f"a member cannot have the weight {bad[0]}", fix="weights are finite numbers")
     return [float(weight) for weight in given]

@@ -12,4 +12,5 @@ MERGE = Merge(
     combine=weighted_sums,
     kept="exact",
     linear=True,
+    methods=("lora", "full"),
 )

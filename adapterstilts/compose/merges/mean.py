@@ -13,5 +13,5 @@ MERGE = Merge(
     kept="exact",
     linear=True,
     equal_weights=True,
-    methods=("lora", "bottleneck"),
+    methods=("lora", "bottleneck", "full"),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
 from adapterstilts.compose.combine import Merged, ingredients
 from adapterstilts.compose.merges import Delta, Merge
-from adapterstilts.compose.updates import Update, Updates, concatenate, distance, norm
+from adapterstilts.compose.updates import Matrix, Update, Updates, concatenate, distance, norm
 from adapterstilts.errors import UserError
 
 SAVED = 1e-6  # relative; the factors are rounded to fp32, which costs up to 1.2e-7 where nothing cancels out
@@ -54,12 +54,14 @@ def check_computed(merged: Merged, members: Sequence[Updates], weights: Sequence
     return figures
 
 
-def check_identity(merge: Merge, member: Updates) -> Figures:
+def check_identity(merge: Merge, member: Updates, reads: Sequence[Callable[[str], Matrix]] = ()) -> Figures:
     """Return, by layer, how far the merge of `member` alone lies from it: at weight 1, with the settings for that.
+
+    `reads`: what was measured of it, for merges that need that.
 
     Raises UserError above 1e-10.
     """
-    given = ingredients([member], [1.0])
+    given = ingredients([member], [1.0], reads=reads)
     alone = dict(merge.combine(given, merge.schema(**merge.alone)))
     _must_match(alone, member)
     figures = {layer: _apart(alone[layer], update) for layer, update in member.items()}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adapterstilts.compose.merges import Delta, Layer, Merge, MergeSettings
-from adapterstilts.compose.updates import Compressed, Update, Updates, compress, compress_dense, must_fit, norm
+from adapterstilts.compose.updates import Compressed, Matrix, Update, Updates, compress, compress_dense, must_fit, norm
 from adapterstilts.errors import UserError
 
 
@@ -20,13 +20,14 @@ class LoraIngredients:
     members: Sequence[Updates]
     weights: Sequence[float]
     digests: Sequence[str]
+    reads: Sequence[Callable[[str], Matrix]] = ()
 
     def layers(self) -> Iterator[Layer]:
         """Yield every layer that some member changes, in the order of their first appearance."""
         for name in dict.fromkeys(name for member in self.members for name in member):
             shape = next(member[name].shape for member in self.members if name in member)
             nothing = Update(np.zeros((shape[0], 0)), np.zeros((0, shape[1])))
-            yield Layer(name, [member.get(name, nothing) for member in self.members])
+            yield Layer(name, [member.get(name, nothing) for member in self.members], self.reads)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,12 @@ class Merged:
 
 
 def ingredients(
-    members: Sequence[Updates], weights: Sequence[float], digests: Sequence[str] | None = None
+    members: Sequence[Updates],
+    weights: Sequence[float],
+    digests: Sequence[str] | None = None,
+    reads: Sequence[Callable[[str], Matrix]] = (),
 ) -> LoraIngredients:
-    """Return what a merge takes. `digests`: None means the members' places.
+    """Return what a merge takes. `digests`: None means the members' places. `reads`: see `Layer`.
 
     Raises UserError for no members, another number of weights, a weight that is not finite, layers of two shapes.
     """
@@ -54,7 +58,7 @@ def ingredients(
     for member in members:
         for layer, update in member.items():
             must_fit(layer, shapes.setdefault(layer, update.shape), update.shape)
-    return LoraIngredients(members, weights, digests or [str(place) for place in range(len(members))])
+    return LoraIngredients(members, weights, digests or [str(place) for place in range(len(members))], reads)
 
 
 def combine(merge: Merge, given: LoraIngredients, settings: MergeSettings, rank: int | None = None) -> Merged:

@@ -21,6 +21,7 @@ from adapterstilts.compose.merges import Merge, merges
 from adapterstilts.compose.peft_folder import read_peft, write_peft
 from adapterstilts.compose.probe import not_probed, probe
 from adapterstilts.compose.request import Request
+from adapterstilts.compose.statistics import open_statistics
 from adapterstilts.compose.updates import Updates
 from adapterstilts.config.resolve import read_settings
 from adapterstilts.errors import UserError
@@ -51,11 +52,11 @@ def merge(
     `runs`: finished runs, or folders of LoRAs that peft has saved; all of one method and one base. `how`: a merge of
     `adapterstilts merges`. `weights`: one a run; None means 1/K each for `mean` and 1 each for the others. `rank`:
     of merges that take one; None means as their summary says. `settings`: the merge's own. `base`: the base of peft
-    folders that do not name the runs' own, or another place of it. `probe`: whether the base with the change added to its
-    weights must compute what it does with the saved adapter; None means where the base is on this machine. The members'
-    heads are kept. Bottlenecks have a `mean` only, and only where they are alike and began alike. Of whole encoders the
-    changes W_k - W are merged, tensor by tensor, so their base must be at hand. Raises UserError for bad input and for a
-    check that fails; nothing is left behind then.
+    folders that do not name the runs' own, or another place of it. `probe`: whether the base with the change added to
+    its weights must compute what it does with the saved adapter; None means where the base is on this machine. The
+    members' heads are kept. Bottlenecks have a mean and Fisher's only, where they are alike and began alike. Of whole
+    encoders the changes W_k - W are merged, tensor by tensor, so their base must be at hand. Raises UserError for bad
+    input and for a check that fails; nothing is left behind then.
     """
     algorithm, members = merges.get(how), open_members(runs, encoders=True)
     method = _one_method(members)
@@ -66,7 +67,9 @@ def merge(
         parameters.must_average(members)
     shares = _weights(how, algorithm, weights, len(members))
     own = read_settings(algorithm.schema, settings or {}).model_dump(mode="json")
-    request = Request("merge", how, rank, members, shares, *common_base(members, on.get("base")), own, on.get("probe"))
+    measured = open_statistics(members, algorithm.needs) if algorithm.needs else []
+    base, unproven = common_base(members, on.get("base"))
+    request = Request("merge", how, rank, members, shares, base, unproven, own, on.get("probe"), measured)
     done = composition.finished(request, Path(out))
     if done:
         return done
@@ -79,13 +82,14 @@ def merge(
 def add_up(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Merge LoRAs on their updates; return the certificate, with checks on what lies in the files."""
     updates = [summed(member.adapters()) for member in request.members]
-    given = ingredients(updates, request.weights, [member.digest() for member in request.members])
+    reads = [one.read for one in request.statistics]
+    given = ingredients(updates, request.weights, [member.digest() for member in request.members], reads)
     merged = combine(algorithm, given, algorithm.schema(**request.settings), request.rank)
     write_peft(folder / "adapter", merged.updates, request.base.name)
     saved = read_peft(folder / "adapter")
     figures = {
         **(_checks_of_sum(saved.updates, merged, updates, request.weights) if algorithm.linear else {}),
-        "identity": check(checks.check_identity(algorithm, updates[0]), checks.COMPUTED),
+        "identity": check(checks.check_identity(algorithm, updates[0], reads[:1]), checks.COMPUTED),
         "reload": check(checks.check_reload(saved.updates, merged.updates), checks.SAVED),
     }
     probed = probe(request, [Module("lora", folder / "adapter")], merged.updates)

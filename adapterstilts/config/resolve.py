@@ -36,10 +36,11 @@ def resolve(given: Mapping[str, Any], settings: Mapping[str, Any], method_schema
     raw: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     for path, value in settings.items():
         _put(raw, path, value)
-    return _validate(_schema(method_schema), raw)
+    return _validate(schema_for(method_schema), raw)
 
 
-def _schema(method_schema: type[Method]) -> type[RunConfig[Method]]:
+def schema_for(method_schema: type[Method]) -> type[RunConfig[Method]]:
+    """Return the settings of a training by a method that has these of its own."""
     return RunConfig[method_schema]  # type: ignore[valid-type]  # pydantic makes a class for any class, at run time
 
 
@@ -71,7 +72,7 @@ class Entry(NamedTuple):
 
 def describe(method_schema: type[MethodSettings]) -> list[Entry]:
     """Return every setting that `--set` takes, in the order of the schema."""
-    return [entry for entry in _entries(_schema(method_schema)) if entry.key not in _GIVEN_BY_FLAGS]
+    return [entry for entry in _entries(schema_for(method_schema)) if entry.key not in _GIVEN_BY_FLAGS]
 
 
 def _entries(schema: type[BaseModel], prefix: str = "") -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapterstilts.base import BaseFiles, load_tokenizer, positions
 from adapterstilts.config.identity import derive_seed
-from adapterstilts.config.resolve import differences, resolve
+from adapterstilts.config.resolve import differences, read_settings, resolve, schema_for
 from adapterstilts.config.schema import MethodSettings, Phase, RunConfig
 from adapterstilts.console import log_once
 from adapterstilts.data.cache import Encoded, encode_rows, encoding_for
@@ -113,6 +113,31 @@ def _find(given: Given) -> Start | Fused:
     if given.members:
         return find_fused(given.method, given.members)
     return find_start(given.method, str(given.start) if given.start else None, given.on_top)
+
+
+def rows_of(run: Run, names: Sequence[str] | None = None, mirror: str | None = None) -> dict[str, Rows]:
+    """Return the rows that a finished run was trained on, by label, read again; interleaved text is left out.
+
+    `names`: its tasks, for those that are YAML files; None means as it recorded them. `mirror`: None means its own.
+    Raises UserError where the rows are no longer those that it has recorded.
+    """
+    config = read_settings(schema_for(method_of(run.method).schema), run.record.config)
+    resources = config.resources.model_copy(update={"mirror": mirror or config.resources.mirror})
+    config = config.model_copy(update={"resources": resources})
+    asked = find_tasks(names or config.tasks)
+    declared = [learned(require(task, "target" if run.phase == "target" else "intermediate")) for task in asked]
+    declared = [_in_source_language(task, one, config) for task, one in zip(declared, asked, strict=True)]
+    revisions, wanted = known_revisions(run.path), interleaving.for_tasks(config)
+    rows = {label: pair[0] for task in declared for label, pair in _load(task, wanted, revisions).items()}
+    for label, some in rows.items():
+        changed = differences(run.record.data.get(f"{label}-train", {}), json.loads(json.dumps(some.origin())))
+        if changed:
+            raise UserError(
+                f"the rows of {label} are not those that {run.path} was trained on",
+                where="; ".join(changed),
+                fix="name the place of its own rows: --mirror DIR",
+            )
+    return rows
 
 
 def learned(task: Task) -> Task:

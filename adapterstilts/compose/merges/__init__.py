@@ -13,6 +13,7 @@ import numpy as np
 
 from adapterstilts.compose.updates import Matrix, Update
 from adapterstilts.config.schema import Frozen
+from adapterstilts.errors import UserError
 from adapterstilts.registry import Catalog
 
 Delta = Update | Matrix  # a change as factors, or number by number
@@ -25,10 +26,14 @@ class MergeSettings(Frozen):
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of all members, in their order: the change that each makes, of rank 0 where it makes none."""
+    """One layer of all members, in their order: the change that each makes, of rank 0 where it makes none.
+
+    `reads` give by a layer's name what was measured on each member's own rows, for merges that need it.
+    """
 
     name: str
     deltas: Sequence[Delta]
+    reads: Sequence[Callable[[str], Matrix]] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,6 +50,14 @@ class Layer:
         """Return one member's change number by number: all of it, or some rows (a copy of its own)."""
         delta = self.deltas[member]
         return np.asarray(delta.left[rows] @ delta.right) if isinstance(delta, Update) else delta[rows].copy()
+
+    def statistic(self, member: int) -> Matrix:
+        """Return what was measured on one member's own rows; a UserError where nothing was."""
+        if not self.reads:
+            raise UserError(
+                "this merge needs what was measured on the members' rows", fix="adapterstilts statistics RUN"
+            )
+        return self.reads[member](self.name)
 
 
 class Ingredients(Protocol):
@@ -72,7 +85,8 @@ class Merge:
     `combine(ingredients, settings)` yields the merged change layer by layer, before any rank is asked for. `kept` says
     what is kept of it: its factors as they come, exactly what is needed, or the nearest of a rank: the `largest` of the
     members or the `sum` of all, unless another is asked for. `linear`: it is the weighted sum. `alone`: settings with
-    which one member alone, at weight 1, is itself. `methods`: what the members may have been trained by.
+    which one member alone, at weight 1, is itself. `methods`: what the members may have been trained by. `needs`:
+    what must have been measured on each member's own rows.
     """
 
     summary: str
@@ -85,6 +99,7 @@ class Merge:
     equal_weights: bool = False
     alone: Mapping[str, Any] = field(default_factory=dict)
     methods: Sequence[str] = ("lora",)
+    needs: Literal["gram", "fisher"] | None = None
 
     @property
     def takes_rank(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from adapterstilts.compose.merges import Delta, Ingredients, Layer, MergeSettings
 from adapterstilts.compose.updates import Update, side_by_side
+from adapterstilts.errors import UserError
 
 
 def weighted_sums(ingredients: Ingredients, _: MergeSettings) -> Iterator[tuple[str, Delta]]:
@@ -23,3 +24,12 @@ def weighted_sum(layer: Layer, weights: Sequence[float]) -> Delta:
     for member in range(1, len(weights)):
         total += weights[member] * layer.dense(member)
     return total
+
+
+def must_share(weights: Sequence[float]) -> None:
+    """Raise UserError for weights that are no shares of a mean: one below zero, or none above."""
+    if min(weights) < 0 or not any(weights):
+        raise UserError(
+            f"this merge is a mean, and {', '.join(f'{weight:g}' for weight in weights)} are no shares of it",
+            fix="give weights from 0 up, or merge with linear",
+        )

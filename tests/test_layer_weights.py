@@ -146,8 +146,14 @@ def test_a_member_has_a_number_only_where_it_changes_something(members):
 
 def test_nothing_but_the_numbers_is_trained(members):
     encoder, numbers = encoder_of(members)
-    trained = {id(one) for one in encoder.parameters() if one.requires_grad}
-    assert trained == {id(vector) for vector in numbers.values()}
+    expected = states(encoder)
+    for active in (None, ["at_0_1"]):  # as it begins, and after somebody else has computed with one member
+        if active:
+            encoder.base_model.set_adapter(active)
+        METHOD.activate(encoder, ["at_0_0", "at_0_1", "at_0_2", "at_x"])
+        trained = {id(one) for one in encoder.parameters() if one.requires_grad}
+        assert trained == {id(vector) for vector in numbers.values()}
+        assert torch.equal(states(encoder), expected)
 
 
 # --- the run it leaves

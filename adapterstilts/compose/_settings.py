@@ -27,8 +27,14 @@ _PLAIN = frozenset({
 })  # fmt: skip
 _FIRST_VALUES = (True, False, None, "gaussian", "orthogonal", "eva")  # none of them touches the base's weights
 _REASONS = {
-    "use_dora": ("is a DoRA, which rescales the base's weights and is no sum", "train with use_dora=False"),
-    "lora_bias": ("has biases beside its updates", "train with lora_bias=False"),
+    "use_dora": (
+        "is a DoRA, which rescales the base's weights and is no sum",
+        "make a plain LoRA of it: adapterstilts export {} --to peft --rank R --base B --out DIR",
+    ),
+    "lora_bias": (
+        "has biases beside its updates (lora_bias): they change the base's biases, which a sum of dW leaves alone",
+        "train with lora_bias=False",
+    ),
     "bias": ("has trained the base's biases", "train with bias='none'"),
     "modules_to_save": ("holds whole modules, such as a head", HEAD_FIX),
     "fan_in_fan_out": ("keeps its weights transposed", "train it on Linear layers"),
@@ -61,11 +67,16 @@ class Settings:
         return _matching(self.alphas, module) or {self.alpha}
 
 
-def read_settings(file: Path) -> Settings:
-    """Read an adapter_config.json; a UserError names the setting that is not understood or cannot be added up."""
-    config = _read_object(file)
-    _refuse(file.parent, config)
-    fields = _Fields(file, config)
+def read_settings(file: Path, *, dora: bool = False) -> Settings:
+    """Read an adapter_config.json; a UserError names the setting that is not understood or cannot be added up.
+
+    `dora`: it is to be a DoRA's, which is refused otherwise.
+    """
+    config = read_object(file)
+    if dora and not config.get("use_dora"):
+        raise UserError(f"{file.parent} is no DoRA", fix="leave --rank out, or merge with --how svd --rank R")
+    _refuse(file.parent, {**config, "use_dora": False} if dora else config)
+    fields = Fields(file, config)
     return Settings(
         r=fields.rank(config.get("r")),
         alpha=fields.number(config.get("lora_alpha")),
@@ -78,7 +89,7 @@ def read_settings(file: Path) -> Settings:
 
 
 @dataclass(frozen=True)
-class _Fields:
+class Fields:
     """Values by type; each method raises UserError for a value of another one."""
 
     file: Path
@@ -128,7 +139,8 @@ class _Fields:
         return UserError(f"{self.file}: {what} cannot be {_short(value)}", fix="restore the file, or save it again")
 
 
-def _read_object(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; a UserError where that is no object."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -152,7 +164,7 @@ def _refuse(folder: Path, config: Mapping[str, Any]) -> None:
         if key in _PLAIN or value in (None, False, "", "none", [], {}):
             continue
         reason, fix = _REASONS.get(key, (f"has a setting {key} that is not known", "train without it"))
-        raise UserError(f"{folder} {reason}", where=f"{CONFIG}: {key} = {_short(value)}", fix=fix)
+        raise UserError(f"{folder} {reason}", where=f"{CONFIG}: {key} = {_short(value)}", fix=fix.format(folder))
 
 
 def _matching(patterns: Mapping[str, Value], module: str) -> set[Value]:

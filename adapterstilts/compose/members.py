@@ -1,4 +1,4 @@
-"""What can be composed: finished runs, and LoRA folders that peft has saved; all on one base."""
+"""What can be composed: finished runs, and LoRA folders that peft or adapters has saved; all on one base."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from adapterstilts.base import find_base
-from adapterstilts.compose._settings import CONFIG, read_settings
-from adapterstilts.compose.peft_folder import PeftAdapter, read_peft
+from adapterstilts.compose._settings import CONFIG
+from adapterstilts.compose.lora_folder import lora_settings, read_lora
+from adapterstilts.compose.peft_folder import PeftAdapter
 from adapterstilts.compose.updates import Updates, concatenate
 from adapterstilts.errors import UserError
 from adapterstilts.methods import fusions
@@ -20,7 +21,7 @@ from adapterstilts.store.run import Base, Module, Run, read_run
 
 @dataclass(frozen=True)
 class Member:
-    """One member of a composition: a run, or (`run` None) a plain peft folder; its modules from bottom to top."""
+    """One member of a composition: a run, or (`run` None) a plain folder of a library; its modules, bottom to top."""
 
     path: Path
     run: Run | None
@@ -57,7 +58,7 @@ class Member:
 
     def adapters(self) -> list[PeftAdapter]:
         """Return its LoRA modules, read and checked."""
-        return [read_peft(module.folder) for module in self.modules]
+        return [read_lora(module.folder) for module in self.modules]
 
     def about(self) -> dict[str, Any]:
         """Return what a certificate says of it."""
@@ -157,7 +158,7 @@ def _must_be(member: Member, base: Base, first: Member) -> None:
 
 
 def _named(member: Member) -> str:
-    name = read_settings(member.path / CONFIG).base_name
+    name = lora_settings(member.path).base_name
     if not name:
         raise UserError(f"{member.path} does not name its base", fix="give it: --base ID|DIR")
     return name
@@ -169,6 +170,6 @@ def _same_name(one: str, other: str) -> bool:
 
 
 def _peft_settings(folder: Path) -> dict[str, Any]:
-    settings = read_settings(folder / CONFIG)
+    settings = lora_settings(folder)
     return {"name": "lora", "r": settings.r, "alpha": settings.alpha, "rslora": settings.rslora,
             "target_modules": list(settings.target_modules)}  # fmt: skip

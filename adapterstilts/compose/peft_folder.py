@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from adapterstilts.compose._files import MODULE, PLACES, PREFIX, own_file, read_tensors
 from adapterstilts.compose._settings import CONFIG, HEAD_FIX, Settings, read_settings
 from adapterstilts.compose.updates import Matrix, Update, Updates
 from adapterstilts.errors import UserError
@@ -25,18 +27,10 @@ from adapterstilts.store.atomic import write_json
 WEIGHTS = "adapter_model.safetensors"
 
 _PICKLES = ("adapter_model.bin", "adapter_model.pt")
-_PLACES = (
-    "attention.self.query",
-    "attention.self.key",
-    "attention.self.value",
-    "attention.output.dense",
-    "intermediate.dense",
-    "output.dense",
-)
-_MODULE = rf"encoder\.layer\.(0|[1-9][0-9]{{0,3}})\.({'|'.join(map(re.escape, _PLACES))})"
+_MAGNITUDE = "lora_magnitude_vector"
 _KEY = re.compile(
-    rf"base_model\.model\.(?P<full>(?:(?:roberta|bert|xlm_roberta)\.)?(?P<name>{_MODULE}))"
-    r"\.lora_(?P<factor>[AB])\.weight"
+    rf"base_model\.model\.(?P<full>{PREFIX}(?P<name>{MODULE}))"
+    rf"\.(?P<factor>lora_A(?=\.weight)|lora_B(?=\.weight)|{_MAGNITUDE})(?:\.weight)?"
 )
 _FOREIGN = {  # what tells a tensor that is none of ours, and why it is refused
     "lora_magnitude": ("is a DoRA's magnitude", "train with use_dora=False"),
@@ -50,17 +44,21 @@ _FOREIGN = {  # what tells a tensor that is none of ours, and why it is refused
     "lm_head": ("is a head's", HEAD_FIX),
     "bias": ("is a bias", "train with bias='none' and lora_bias=False"),
 }
-_NUMPY, _TORCH = {"F16", "F32", "F64"}, {"BF16", "F8_E4M3", "F8_E5M2"}
 
 
 @dataclass(frozen=True)
 class PeftAdapter:
-    """A LoRA as it lies in a folder: its updates by module, its largest rank, the base it names, its settings."""
+    """A LoRA as it lies in a folder: its updates by module, its largest rank, the base it names, its settings.
+
+    `bare`: it was saved from the encoder itself, so that peft loads it there. `magnitudes`: a DoRA's, by module.
+    """
 
     updates: Updates
     rank: int
     base_name: str
     settings: Settings
+    bare: bool = True
+    magnitudes: Mapping[str, Matrix] = field(default_factory=dict)
 
 
 def read_peft(folder: Path) -> PeftAdapter:
@@ -70,22 +68,17 @@ def read_peft(folder: Path) -> PeftAdapter:
     Raises UserError, with the reason and what mends it, for everything that is not a sum of B A on Linear layers
     and for files that are damaged, lie elsewhere or are pickles. Nothing that the settings name is opened.
     """
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}", fix="give a folder that peft has saved")
-    settings = read_settings(_own_file(folder, CONFIG))
-    pairs: dict[str, dict[str, Matrix]] = {}
-    for full, factor, tensor in _factors(folder):
-        pairs.setdefault(full, {})[factor] = tensor
-    updates: Updates = {}
-    for full, pair in pairs.items():
-        name = full[full.index("encoder.") :]
-        if name in updates:
-            raise UserError(f"{folder} holds {name} twice, under two prefixes", fix="save the adapter again")
-        updates[name] = _update(folder, full, pair, settings)
-    if not updates:
-        raise UserError(f"{folder / WEIGHTS} holds no tensor", fix="save the adapter again")
-    rank = max(update.rank for update in updates.values())
-    return PeftAdapter(updates, rank, settings.base_name, settings)
+    return _read(folder, dora=False)
+
+
+def read_dora(folder: Path) -> PeftAdapter:
+    """Read a peft DoRA, as `read_peft` reads a LoRA; its updates are s B A alone, before `magnitudes` rescale."""
+    adapter = _read(folder, dora=True)
+    for name, update in adapter.updates.items():
+        magnitude = adapter.magnitudes.get(name)
+        if magnitude is None or magnitude.shape != (update.shape[0],):
+            raise UserError(f"{folder}: {name} has no magnitude that fits its factors", fix="save the adapter again")
+    return adapter
 
 
 def write_peft(folder: Path, updates: Updates, base_name: str) -> None:
@@ -94,15 +87,38 @@ def write_peft(folder: Path, updates: Updates, base_name: str) -> None:
     All layers get the largest rank (at least 1), smaller ones are filled up with zeros. `base_name` is recorded
     and not looked at. Raises UserError for no updates, a name that no encoder has, a number beyond fp32.
     """
+    tensors = lora_tensors(updates, "base_model.model.{}.lora_{}.weight".format)
+    config = peft_config(updates, base_name)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    write_json(folder / CONFIG, config)
+
+
+def lora_tensors(updates: Updates, named: Callable[[str, str], str]) -> dict[str, NDArray[np.float32]]:
+    """Return the factors in fp32 under the names that `named(module, A or B)` gives, all filled up to one rank.
+
+    Raises UserError for no updates, and for a number beyond fp32.
+    """
     if not updates:
         raise UserError("there is no update to write", fix="merge members that change at least one layer")
-    rank = max(1, *(update.rank for update in updates.values()))
+    rank = rank_of(updates)
     tensors = {}
     for name, update in sorted(updates.items()):
         missing = rank - update.rank
-        tensors[f"base_model.model.{name}.lora_A.weight"] = _single(name, np.pad(update.right, ((0, missing), (0, 0))))
-        tensors[f"base_model.model.{name}.lora_B.weight"] = _single(name, np.pad(update.left, ((0, 0), (0, missing))))
-    config = {
+        tensors[named(name, "A")] = _single(name, np.pad(update.right, ((0, missing), (0, 0))))
+        tensors[named(name, "B")] = _single(name, np.pad(update.left, ((0, 0), (0, missing))))
+    return tensors
+
+
+def rank_of(updates: Updates) -> int:
+    """Return the largest rank of any layer, 1 at least."""
+    return max([1, *(update.rank for update in updates.values())])
+
+
+def peft_config(updates: Updates, base_name: str) -> dict[str, Any]:
+    """Return peft's settings of what `lora_tensors` gives: r = lora_alpha, so that the scale is exactly 1."""
+    rank = rank_of(updates)
+    return {
         "peft_type": "LORA",
         "base_model_name_or_path": base_name,
         "task_type": None,
@@ -117,9 +133,6 @@ def write_peft(folder: Path, updates: Updates, base_name: str) -> None:
         "modules_to_save": None,
         "target_modules": target_pattern(updates),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    write_json(folder / CONFIG, config)
 
 
 def target_pattern(modules: Collection[str]) -> str:
@@ -129,9 +142,9 @@ def target_pattern(modules: Collection[str]) -> str:
     """
     places: dict[int, list[str]] = {}
     for module in modules:
-        match = re.fullmatch(_MODULE, module)
+        match = re.fullmatch(MODULE, module)
         if not match:
-            raise UserError(f"no encoder has a Linear layer {module!r}", fix=f"known places: {', '.join(_PLACES)}")
+            raise UserError(f"no encoder has a Linear layer {module!r}", fix=f"known places: {', '.join(PLACES)}")
         places.setdefault(int(match[1]), []).append(match[2])
     alike: dict[tuple[str, ...], list[int]] = {}
     for layer, chosen in sorted(places.items()):
@@ -142,67 +155,49 @@ def target_pattern(modules: Collection[str]) -> str:
     return rf"(?:.*\.)?encoder\.layer\.(?:{'|'.join(parts)})"
 
 
-def _own_file(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        pickles = [pickle for pickle in _PICKLES if (folder / pickle).exists()]
-        if name == WEIGHTS and pickles:
-            raise UserError(
-                f"{folder} holds pickled weights alone ({pickles[0]}), which are never loaded",
-                fix="where you trust them, load them with peft and save_pretrained again: it writes safetensors",
-            )
-        raise UserError(f"{folder} has no file {name}", fix="give a folder that peft has saved")
-    own, cached = folder.resolve(), folder.resolve().parent.parent / "blobs"  # the Hub's cache: snapshots/X/ -> blobs/
-    if not any(path.resolve().is_relative_to(place) for place in (own, cached)):
-        raise UserError(f"{path} is a link that leaves its folder", fix="put a copy of the file in its place")
-    return path
+def _read(folder: Path, dora: bool) -> PeftAdapter:
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}", fix="give a folder that peft has saved")
+    settings = read_settings(own_file(folder, CONFIG, (), "peft"), dora=dora)
+    file = own_file(folder, WEIGHTS, _PICKLES, "peft")
+    parts: dict[str, dict[str, Matrix]] = {}
+    names: dict[str, str] = {}
+    for match, tensor in read_tensors(file, partial(_parsed, folder, dora)):
+        name = match["name"]
+        if names.setdefault(name, match["full"]) != match["full"]:
+            raise UserError(f"{folder} holds {name} twice, under two prefixes", fix="save the adapter again")
+        parts.setdefault(name, {})[match["factor"]] = tensor
+    if not parts:
+        raise UserError(f"{file} holds no tensor", fix="save the adapter again")
+    magnitudes = {name: part.pop(_MAGNITUDE) for name, part in parts.items() if _MAGNITUDE in part}
+    updates = {name: _update(folder, names[name], part, settings) for name, part in parts.items()}
+    bare = all(name == full for name, full in names.items())
+    return PeftAdapter(updates, rank_of(updates), settings.base_name, settings, bare, magnitudes)
 
 
-def _factors(folder: Path) -> Iterator[tuple[str, str, Matrix]]:
-    """Yield the module, A or B, and the tensor of every key; the first key that is no such factor is refused."""
-    file = _own_file(folder, WEIGHTS)
-    try:
-        with safe_open(file, framework="np") as tensors:
-            kinds = {key: str(tensors.get_slice(key).get_dtype()) for key in sorted(tensors.keys())}
-        matches = {key: _parsed(folder, key, kind) for key, kind in kinds.items()}
-        # numpy has no bfloat16; only where a file has one is torch worth its second of import
-        framework = "pt" if _TORCH & set(kinds.values()) else "np"
-        with safe_open(file, framework=framework) as tensors:
-            for key, match in matches.items():
-                read = tensors.get_tensor(key)
-                tensor = np.asarray(read.double() if framework == "pt" else read, dtype=np.float64)
-                yield match["full"], match["factor"], _checked(folder, key, tensor)
-    except (SafetensorError, OSError) as error:
-        raise UserError(
-            f"{file} cannot be read: {str(error).splitlines()[0]}", fix="it is damaged: restore it, or save it again"
-        ) from None
-
-
-def _parsed(folder: Path, key: str, kind: str) -> re.Match[str]:
+def _parsed(folder: Path, dora: bool, key: str) -> re.Match[str]:
     match = _KEY.fullmatch(key)
-    if not match:
+    if not match or (match["factor"] == _MAGNITUDE and not dora):
         raise _foreign(folder, key)
-    if kind not in _NUMPY | _TORCH:
-        raise UserError(f"{folder}: the tensor {key!r} holds {kind}, no floating-point numbers", fix="save it again")
     return match
 
 
-def _checked(folder: Path, key: str, tensor: Matrix) -> Matrix:
-    if not np.isfinite(tensor).all():
-        raise UserError(f"{folder}: the tensor {key!r} holds NaN or infinity", fix="its training failed: train again")
-    return tensor
-
-
 def _update(folder: Path, full: str, pair: Mapping[str, Matrix], settings: Settings) -> Update:
+    a, b = both(folder, full, pair)
+    return Update(_scale(folder, full, a.shape[0], settings) * b, a)
+
+
+def both(folder: Path, full: str, pair: Mapping[str, Matrix]) -> tuple[Matrix, Matrix]:
+    """Return A (r, in) and B (out, r) of one module; a UserError where one is absent, or they do not fit."""
     if len(pair) != 2:
-        [there] = pair
-        raise UserError(f"{folder}: {full} has lora_{there} and not the other factor", fix="save the adapter again")
-    a, b = pair["A"], pair["B"]
+        there = "".join(pair)
+        raise UserError(f"{folder}: {full} has {there} and not the other factor", fix="save the adapter again")
+    a, b = pair["lora_A"], pair["lora_B"]
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or not a.size or not b.size:
         raise UserError(
             f"{folder}: the factors of {full}, A {a.shape} and B {b.shape}, make no update", fix="save it again"
         )
-    return Update(_scale(folder, full, a.shape[0], settings) * b, a)
+    return a, b
 
 
 def _scale(folder: Path, full: str, rank: int, settings: Settings) -> float:
@@ -220,7 +215,7 @@ def _scale(folder: Path, full: str, rank: int, settings: Settings) -> float:
 
 def _foreign(folder: Path, key: str) -> UserError:
     known = (answer for mark, answer in _FOREIGN.items() if mark in key)
-    reason, fix = next(known, ("is no LoRA of an encoder's Linear layer", f"known places: {', '.join(_PLACES)}"))
+    reason, fix = next(known, ("is no LoRA of an encoder's Linear layer", f"known places: {', '.join(PLACES)}"))
     return UserError(f"{folder}: the tensor {key[:120]!r} {reason}", fix=fix)
 
 

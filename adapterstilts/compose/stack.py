@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from adapterstilts.compose import composition
 from adapterstilts.compose.certificate import certify, check
+from adapterstilts.compose.checks import SAVED, check_reload
 from adapterstilts.compose.composition import Composition
+from adapterstilts.compose.lora_folder import read_lora
 from adapterstilts.compose.members import Member, common_base, open_members, summed
+from adapterstilts.compose.peft_folder import read_peft, write_peft
 from adapterstilts.compose.probe import Probe, not_probed
 from adapterstilts.compose.probe import probe as run_probe
 from adapterstilts.compose.request import Request
@@ -30,7 +34,8 @@ def stack(
 
     LoRAs add up: their order does not matter, and the result equals `cat` with weights 1. A bottleneck works on
     what the one below it gives. LoRA runs stand below bottleneck runs, merged into the base when it is loaded.
-    Files are copied byte by byte. `base` and `probe` as for `merge`. Raises UserError for bad input.
+    Files are copied byte by byte; a folder that peft would not load onto the bare encoder (from adapters, or saved
+    inside a task class) is written anew, exactly. `base` and `probe` as for `merge`. Raises UserError for bad input.
     """
     members = open_members(runs)
     modules = [module for member in members for module in member.modules]
@@ -38,7 +43,7 @@ def stack(
     _must_all_count(members)
     # read now, to refuse what could not be loaded later
     updates = [summed(member.adapters()) for member in members if member.methods == {"lora"}]
-    weights = [1.0] * len(members)
+    foreign, weights = _foreign(modules), [1.0] * len(members)
     request = Request("stack", "stack", None, members, weights, *common_base(members, base), probe=probe)
     done = composition.finished(request, Path(out))
     if done:
@@ -46,10 +51,17 @@ def stack(
     with new_folder(Path(out)) as folder:
         adapter = folder / "adapter"
         copy_modules(modules, adapter)
+        written = {
+            f"{number} {layer}": figure
+            for number in foreign
+            for layer, figure in _written(modules[number], adapter / str(number), request.base.name).items()
+        }
         write_stack(adapter, modules, [str(member.path.resolve()) for member in members for _ in member.modules])
-        copies = {"copies": check(_changed(modules, adapter), 0.0)}
+        figures = {"copies": check(_changed(modules, adapter, foreign), 0.0)}
+        if written:
+            figures["written anew"] = check(written, SAVED)
         probed = _probed(request, [Module(one.method, adapter / str(n)) for n, one in enumerate(modules)], updates)
-        found = {"checks": {**copies, **probed.checks}, "probe": probed.said}
+        found = {"checks": {**figures, **probed.checks}, "probe": probed.said}
         certificate = certify(request, _formula([module.method for module in modules]), _SOURCE, found)
         composition.write(folder, request, certificate, members[-1].settings)
     return Composition(read_run(out), certificate)
@@ -72,12 +84,28 @@ def _must_all_count(members: Sequence[Member]) -> None:
         )
 
 
-def _changed(modules: Sequence[Module], adapter: Path) -> dict[str, float]:
+def _foreign(modules: Sequence[Module]) -> set[int]:
+    """Return the LoRAs that peft does not load onto the bare encoder; all are read, to refuse bad ones now."""
+    loras = [number for number, module in enumerate(modules) if module.method == "lora"]
+    return {number for number in loras if not read_lora(modules[number].folder).bare}
+
+
+def _written(module: Module, folder: Path, base: str) -> dict[str, float]:
+    """Put a module into peft's form on the bare encoder; return by layer how far the file lies from the module."""
+    updates = read_lora(module.folder).updates
+    shutil.rmtree(folder)
+    write_peft(folder, updates, base)
+    return check_reload(read_peft(folder).updates, updates)
+
+
+def _changed(modules: Sequence[Module], adapter: Path, written: Collection[int]) -> dict[str, float]:
     """Return 0 for every module whose copy is byte-identical; raise UserError for one that is not."""
-    for number, module in enumerate(modules):
+    copied = [number for number in range(len(modules)) if number not in written]
+    for number in copied:
+        module = modules[number]
         if _bytes(module.folder) != _bytes(adapter / str(number)):
             raise UserError(f"the copy of {module.folder} differs from it", fix="check the disk, and stack again")
-    return dict.fromkeys(map(str, range(len(modules))), 0.0)
+    return dict.fromkeys(map(str, copied), 0.0)
 
 
 def _bytes(folder: Path) -> Mapping[str, bytes]:

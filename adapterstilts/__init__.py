@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from adapterstilts.evaluation.retention import retention as retention
     from adapterstilts.evaluation.submission.score import score as score
     from adapterstilts.evaluation.unlabelled import predict as predict
+    from adapterstilts.exchange.command import export as export
+    from adapterstilts.exchange.push import push as push
     from adapterstilts.mini.random_base import random_base as random_base
     from adapterstilts.report.compare import compare as compare
     from adapterstilts.report.quickstart import quickstart as quickstart
@@ -40,11 +42,13 @@ _HOMES = {
     "continue_mlm": "train.command",
     "evaluate": "evaluation.command",
     "evaluate_base": "evaluation.command",
+    "export": "exchange.command",
     "fuse": "train.fuse",
     "load_metric": "evaluation.library",
     "merge": "compose.merge",
     "predict": "evaluation.unlabelled",
     "pretrain": "train.pretrain",
+    "push": "exchange.push",
     "quickstart": "report.quickstart",
     "random_base": "mini.random_base",
     "read_run": "store.run",

@@ -35,7 +35,7 @@ _OF_ENCODER = re.compile(r"(^|\.)(encoder|embeddings)\.")
 _NAMED = 8  # keys in a message
 
 _PARTS = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
-_LM_HEADS = {  # where RoBERTa's family and BERT keep their LM head; the decoder is the word embeddings
+LM_HEADS = {  # where RoBERTa's family and BERT keep their LM head; the decoder is the word embeddings
     "lm_head.": {part: part for part in _PARTS},
     "cls.predictions.": {
         "transform.dense.weight": "dense.weight",
@@ -129,11 +129,11 @@ def load_lm_head(base: BaseFiles) -> dict[str, Tensor] | None:
     for file in sorted(base.folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
             for key in sorted(tensors.keys()):
-                for prefix, names in _LM_HEADS.items():
+                for prefix, names in LM_HEADS.items():
                     name = names.get(key.removeprefix(prefix)) if key.startswith(prefix) else None
                     if name:
                         found[name] = tensors.get_tensor(key).float()
-    return found if len(found) == len(_LM_HEADS["lm_head."]) else None
+    return found if len(found) == len(LM_HEADS["lm_head."]) else None
 
 
 def load_tokenizer(base: BaseFiles) -> Any:

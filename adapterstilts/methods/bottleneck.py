@@ -158,6 +158,25 @@ class Bottleneck:
         )
 
 
+def installed() -> bool:
+    """Whether the adapters library can be imported."""
+    try:
+        _library()
+    except UserError:
+        return False
+    return True
+
+
+def with_folder(encoder: nn.Module, folder: Path) -> nn.Module:
+    """Load any folder that the library reads, LoRA as well, and compute with it; nothing is looked at or compared."""
+    import torch
+
+    _open_encoder(encoder)
+    with torch.random.fork_rng(devices=[]):
+        cast(Any, encoder).load_adapter(str(folder), use_safetensors=True, set_active=True)
+    return encoder
+
+
 def _library() -> Any:
     try:
         import adapters

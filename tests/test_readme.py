@@ -88,6 +88,20 @@ def test_the_table_of_merges_is_the_catalog():
     assert table("Merge") == [[name, one.summary, one.formula] for name, one in known.items()]
 
 
+class Hub:
+    """What takes the uploads."""
+
+    def repo_exists(self, name):
+        return False
+
+    def create_repo(self, name, private, exist_ok):
+        assert private
+        return f"https://huggingface.co/{name}"
+
+    def upload_folder(self, repo_id, folder_path, commit_message):
+        assert (Path(folder_path) / "README.md").is_file()
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch, mirror, base):
     """A working folder in which a tiny base is both `mini` and XLM-R Large, and generated rows are the Hub's."""
@@ -96,6 +110,8 @@ def folder(tmp_path, monkeypatch, mirror, base):
     monkeypatch.setattr(embedded, "_SIZE", 96)
     monkeypatch.setattr("adapterstilts.base.embedded_base", lambda: base)
     monkeypatch.setattr("adapterstilts.train.start.DEFAULT_BASE", str(base))
+    monkeypatch.setattr("adapterstilts.exchange.card.hub_id", lambda name: "FacebookAI/xlm-roberta-large")
+    monkeypatch.setattr("adapterstilts.exchange.push._api", Hub)
     (tmp_path / "notes.txt").write_text("".join(f"Habari ya leo ni ya {number}.\n" for number in range(40)))
     (tmp_path / "tiny.yaml").write_text(RECIPE)
     [task], [rows] = (re.findall(rf"^```{kind}\n(.*?)^```", README, re.S | re.M) for kind in ("yaml", "csv"))

@@ -25,7 +25,7 @@ def merge(
 ) -> None:
     """Merge the adapters of RUNS into one, which is a run like any other: to start from, or to evaluate.
 
-    LoRAs are merged on their updates, whatever their ranks and scales; folders that peft has saved may be members.
+    LoRAs are merged on their updates, whatever their ranks and scales; folders of peft or adapters may be members.
     Heads are kept by task. certificate.md says what was computed and what was checked.
 
     \b

@@ -68,6 +68,7 @@ def test_a_card_says_what_the_records_say(runs, named, tmp_path):
     assert front == yaml.safe_load(text.split("---\n")[1])
     assert front["base_model"] == BASE
     assert front["library_name"] == "transformers"
+    assert 'AutoModelForTokenClassification.from_pretrained("DIR")' in text
     assert front["pipeline_tag"] == "token-classification"
     assert front["language"] == ["de", "en"]
     assert front["datasets"] == ["google/xtreme", "stanfordnlp/snli"]

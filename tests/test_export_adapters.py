@@ -15,6 +15,7 @@ import adapterstilts
 from adapterstilts.cli import run as cli
 from adapterstilts.compose.dora import convert_dora
 from adapterstilts.compose.peft_folder import read_peft
+from adapterstilts.compose.updates import Update
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.load import load_run
 from adapterstilts.methods import bottleneck
@@ -70,6 +71,7 @@ def test_without_the_library_the_tensors_are_compared_and_it_is_said(runs, tmp_p
     monkeypatch.setattr(bottleneck, "installed", lambda: False)
     lora = adapterstilts.export(runs / "lora", to="adapters", out=tmp_path / "lora").record["check"]
     assert (lora["compared"], lora["loader"]) == ("tensors", "safetensors")
+    assert "its tensors lie within" in (tmp_path / "lora/README.md").read_text()
     assert 0 <= lora["largest"] < lora["allowed"] == 1e-6
 
 
@@ -79,6 +81,23 @@ def test_what_was_exported_for_adapters_comes_back_as_the_same_update(runs, base
     found, own = read_peft(back).updates, read_peft(runs / "lora/adapter").updates
     for name, update in own.items():
         np.testing.assert_allclose(found[name].left @ found[name].right, update.left @ update.right, atol=1e-8)
+
+
+def test_a_plain_folder_is_held_against_what_its_own_library_computes(runs, base, tmp_path, monkeypatch):
+    wanted = states(load_run(adapterstilts.read_run(runs / "lora"), CPU).model.encoder)
+    adapterstilts.export(runs / "lora", to="adapters", out=tmp_path / "theirs")
+    for folder in (runs / "lora/adapter", tmp_path / "theirs"):
+        with monkeypatch.context() as patch, pytest.raises(UserError, match="answers otherwise"):
+            patch.setattr("adapterstilts.exchange.source.summed", lambda adapters: doubled(adapters[0].updates))
+            adapterstilts.export(folder, to="transformers", base=str(base), out=tmp_path / "wrong")
+        out = adapterstilts.export(folder, to="transformers", base=str(base), out=tmp_path / folder.name / "out").path
+        found = states(AutoModel.from_pretrained(out, add_pooling_layer=False))
+        torch.testing.assert_close(found, wanted, rtol=0, atol=2e-6 * float(wanted.abs().max()))
+    assert not (tmp_path / "wrong").exists()
+
+
+def doubled(updates):
+    return {name: Update(2 * update.left, update.right) for name, update in updates.items()}
 
 
 REFUSED = {

@@ -72,12 +72,14 @@ def _opening(source: Source, target: Target, record: Mapping[str, Any]) -> Itera
     modules = " + ".join(source.kinds) or "full fine-tuning"
     place = "" if hub_id(source.base.name) else " (a folder on the machine that trained it)"
     yield f"# {source.member.name}\n"
-    yield f"{what} of adapterstilts, as a folder of {target.library}{head}."
+    yield f"{what} of adapterstilts, as a folder of {record['to']}{head}."
     yield f"Method: {modules}. Base: {public_base(source.base.name)}{place}, fingerprint `{base['fingerprint']}`.\n"
-    yield f"```python\n{target.usage(source)}\n```\n"
+    usage = target.usage(source).replace('"BASE"', f'"{hub_id(source.base.name) or "BASE"}"')
+    yield f"```python\n{usage}\n```\n"
+    probed = "" if check["compared"] == "tensors" else " on probe inputs"
     yield (
-        f"Before it was kept, the folder was loaded again by {check['loader']}; its {check['compared']} on probe "
-        f"inputs lie within {check['largest']:.2g} of what it was made of (allowed: {check['allowed']:.0e})."
+        f"Before it was kept, the folder was loaded again by {check['loader']}; its {check['compared']}{probed} "
+        f"lie within {check['largest']:.2g} of what it was made of (allowed: {check['allowed']:.0e})."
     )
     if source.head and source.head.record.labels:
         yield f"\nLabels, in the order of the outputs: {', '.join(source.head.record.labels)}."

@@ -80,6 +80,7 @@ def export(
         source = _converted(source, rank)
     with new_folder(Path(out)) as folder:
         target.write(source, folder)
+        log(f"written; now it is loaded again by {to}, and compared")
         record = {
             "schema_version": SCHEMA,
             "identity": identity,

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from adapterstilts.base import BaseFiles, find_base, load_encoder
+from adapterstilts.compose.adapters_folder import is_adapters
 from adapterstilts.compose.members import Member, common_base, open_members, summed
+from adapterstilts.compose.peft_folder import read_peft
 from adapterstilts.compose.updates import Updates
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import SavedHead, read_head
 from adapterstilts.evaluation.load import encoder_files, load_run
+from adapterstilts.methods import bottleneck
+from adapterstilts.methods._stack import restore_all
 from adapterstilts.model import Runtime, TransferModel
 from adapterstilts.store.run import Base, Run
 
@@ -72,17 +76,28 @@ class Source:
         return encoder
 
     def model(self) -> TransferModel:
-        """Return what an export must equal: the run as `evaluate` loads it, in fp32, with the head that was chosen."""
+        """Return what an export must equal, in fp32: the run as `evaluate` loads it, with the head that was chosen."""
         import torch
 
         if self.run is None:
-            model = TransferModel(self.merged())
+            model = TransferModel(self._live())
         else:
             given = None if self.run.method == "full" else self.files.name
             model = load_run(self.run, Runtime(torch.device("cpu"), "fp32", 8192), given).model
         if self.head:
             self.head.load(model, self.head.name)
         return model.requires_grad_(False).eval()
+
+    def _live(self) -> nn.Module:
+        """Return a plain folder's encoder as its own library computes it, where that can be had; else merged."""
+        folder = self.member.modules[0].folder
+        if self.given is not None:
+            return self.merged()
+        if is_adapters(folder):
+            return bottleneck.with_folder(load_encoder(self.files), folder) if bottleneck.installed() else self.merged()
+        if not read_peft(folder).bare:
+            return self.merged()
+        return restore_all(load_encoder(self.files), self.member.modules)[0]
 
 
 def open_source(path: Run | str | Path, head: str | None, base: str | None, heads: Heads) -> Source:

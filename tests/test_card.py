@@ -119,6 +119,28 @@ def test_what_is_not_known_of_data_is_said(runs, named, tmp_path):
     assert "licences of gone." in text
 
 
+def changed(runs, out, change):
+    """A copy of the tagging run with another record."""
+    shutil.copytree(runs / "udpos", out / "udpos")
+    record = json.loads((runs / "udpos/run.json").read_text())
+    change(record)
+    (out / "udpos/run.json").write_text(json.dumps(record))
+    return exported(out, out / "out")[1]
+
+
+def test_generated_rows_are_not_passed_off_as_a_data_sets(runs, named, tmp_path):
+    text = changed(runs, tmp_path, lambda record: record["config"]["resources"].update(mirror="mini"))
+    assert "| udpos | udpos | google/xtreme | en | 96 | generated rows of the embedded world, none of" in text
+    assert "NON-COMMERCIAL" not in text
+    assert "no evidence about any language" in text
+    assert front_matter(text)["datasets"] == ["stanfordnlp/snli"]
+
+
+def test_machine_translations_are_said(runs, named, tmp_path):
+    text = changed(runs, tmp_path, lambda record: record["data"]["udpos-train"].update(translated={"from": "en"}))
+    assert "| udpos | udpos | google/xtreme | en (machine-translated) | 96 |" in text
+
+
 def test_scores_of_other_heads_and_other_runs_are_left_out(runs, named, tmp_path):
     shutil.copytree(runs / "udpos", tmp_path / "udpos")
     file = tmp_path / "udpos/eval/udpos-test/metrics.json"

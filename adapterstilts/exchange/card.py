@@ -137,7 +137,8 @@ def _data(lineage: Lineage) -> Iterator[str]:
         yield "| run | task | data set | language | rows | licence |\n| :-- | :-- | :-- | :-- | --: | :-- |"
     for rows in lineage.rows:
         shown = rows.repo if rows.task else "own data"
-        yield f"| {rows.run} | {rows.name} | {shown} | {rows.language} | {rows.count} | {rows.licence} |"
+        language = f"{rows.language} (machine-translated)" if rows.translated else rows.language
+        yield f"| {rows.run} | {rows.name} | {shown} | {language} | {rows.count} | {rows.licence} |"
     if lineage.rows:
         yield ""
     if lineage.forbidding:

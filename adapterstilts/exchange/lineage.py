@@ -17,7 +17,10 @@ from adapterstilts.tasks import Task, tasks
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that a run was trained on; `task` is None for data that no task of the catalog declares."""
+    """Rows that a run was trained on; `task` is None for data that no task of the catalog declares.
+
+    `embedded`: generated rows of `mini`, under a data set's name. `translated`: by a machine, from that data set's.
+    """
 
     run: str
     name: str
@@ -26,6 +29,7 @@ class Rows:
     count: int
     task: Task | None
     embedded: bool
+    translated: bool
 
     @property
     def licence(self) -> str:
@@ -114,4 +118,13 @@ def _rows_of(run: Run, entry: Mapping[str, Any]) -> Rows:
     mirror = run.record.config.get("resources", {}).get("mirror")
     embedded = mirror == MINI or (mirror is None and run.record.base.name == MINI)
     known = task if task and (task.repo == repo or task.parts) else None
-    return Rows(run.name, name, repo, str(entry.get("language", "")), int(entry.get("rows", 0)), known, embedded)
+    return Rows(
+        run=run.name,
+        name=name,
+        repo=repo,
+        language=str(entry.get("language", "")),
+        count=int(entry.get("rows", 0)),
+        task=known,
+        embedded=embedded,
+        translated=bool(entry.get("translated")),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import peft
@@ -125,32 +126,82 @@ def plain(members, weights, _) -> Dense:
     return weighted_sum(members, weights)
 
 
+def layers(members, weights, digests, schedule="") -> Dense:
+    if not schedule:
+        return weighted_sum(members, weights)
+    assert schedule == SCHEDULE
+    first, output, other = ([1, 0, -2], [0.5, 0.5, 0.5], weights)
+    chosen = {QUERY: first, INNER: first, OUTPUT: output, VALUE: other}
+    return {layer: weighted_sum(members, chosen[layer])[layer] for layer in weighted_sum(members, weights)}
+
+
+def measured(kind, digest, layer) -> np.ndarray:
+    """What was measured of a member at a layer: positive, and nobody else's."""
+    draw = np.random.default_rng(derive_seed(5, kind, digest, layer))
+    out, into = SHAPES[layer]
+    if kind == "fisher":
+        return draw.random((out, into)) ** 4
+    inputs = draw.normal(size=(3 * into, into)) * draw.random(into)
+    return inputs.T @ inputs / len(inputs)
+
+
+def fisher(members, weights, digests, floor=1e-6) -> Dense:
+    merged = {}
+    for layer in weighted_sum(members, weights):
+        known = [measured("fisher", digest, layer) for digest in digests]
+        least = floor * np.mean(known)
+        known = [weight * np.maximum(one, least) for one, weight in zip(known, weights, strict=True)]
+        changes = [member.get(layer, np.zeros(SHAPES[layer])) for member in members]
+        merged[layer] = sum(a * b for a, b in zip(known, changes, strict=True)) / sum(known)
+    return merged
+
+
+def regmean(members, weights, digests, alpha=0.9) -> Dense:
+    merged = {}
+    for layer in weighted_sum(members, weights):
+        grams = [measured("gram", digest, layer) for digest in digests]
+        grams = [w * (alpha * g + (1 - alpha) * np.diag(np.diag(g))) for g, w in zip(grams, weights, strict=True)]
+        changes = [member.get(layer, np.zeros(SHAPES[layer])) for member in members]
+        merged[layer] = sum(a @ b for a, b in zip(changes, grams, strict=True)) @ np.linalg.inv(sum(grams))
+    return merged
+
+
 REFERENCES: dict[str, Callable[..., Dense]] = {
     **dict.fromkeys(("cat", "linear", "mean", "svd"), plain),
-    **{one.__name__: one for one in (ties, magnitude_prune, dare_linear, dare_ties, knots)},
+    **{one.__name__: one for one in (ties, magnitude_prune, dare_linear, dare_ties, knots, layers, fisher, regmean)},
 }
 WEIGH_THEMSELVES = {"mean"}  # these take no weights
+MEANS = {"fisher", "regmean"}  # of these, weights are shares
+SCHEDULE = "0=1,0,-2; 1.output=0.5,0.5,0.5"
 VARIANTS: dict[str, list[dict]] = {
     "ties": [{"scope": "layer"}, {"majority": "frequency", "density": 0.6}, {"density": 1.0, "scale": 0.3}],
     "magnitude_prune": [{"scope": "layer", "density": 0.7}, {"density": 0.01}],
     "dare_linear": [{"seed": 3, "density": 0.9}],
     "dare_ties": [{"seed": 1}, {"majority": "frequency"}],
+    "layers": [{"schedule": SCHEDULE}],
+    "fisher": [{"floor": 0.5}],
+    "regmean": [{"alpha": 0.0}, {"alpha": 1.0}],
     "knots": [{"density": 0.5, "majority": "frequency", "scale": 2.0}, {"density": 1.0}],
 }
 CASES = [(name, settings) for name in merges.names() for settings in ({}, *VARIANTS.get(name, ()))]
 
 
 def merged(name, members=MEMBERS, weights=None, digests=DIGESTS, rank=FULL, **settings):
-    merge = merges.get(name)
-    if weights is None:
-        weights = [1 / len(members)] * len(members) if merge.equal_weights else WEIGHTS[: len(members)]
-    given = ingredients(members, weights, digests[: len(members)])
+    merge, digests = merges.get(name), digests[: len(members)]
+    reads = [partial(measured, merge.needs, digest) for digest in digests] if merge.needs else []
+    given = ingredients(members, usual(name, len(members)) if weights is None else weights, digests, reads)
     return combine(merge, given, merge.schema(**settings), rank if merge.takes_rank else None)
 
 
 def expected(name, members=MEMBERS, **settings) -> Dense:
-    weights = [1 / len(members)] * len(members) if name in WEIGH_THEMSELVES else WEIGHTS[: len(members)]
+    weights = usual(name, len(members))
     return REFERENCES[name]([dense_of(member) for member in members], weights, DIGESTS[: len(members)], **settings)
+
+
+def usual(name, members):
+    if name in WEIGH_THEMSELVES:
+        return [1 / members] * members
+    return [abs(weight) if name in MEANS else weight for weight in WEIGHTS[:members]]
 
 
 def apart(updates, other: Dense) -> float:
@@ -165,6 +216,7 @@ def scaled(updates, factor) -> Dense:
 
 
 weighable = pytest.mark.parametrize("name", [name for name in merges.names() if name not in WEIGH_THEMSELVES])
+summed = pytest.mark.parametrize("name", [name for name in merges.names() if name not in MEANS])
 every = pytest.mark.parametrize("name", merges.names())
 
 
@@ -186,7 +238,8 @@ def test_a_merge_is_its_formula_in_float64_and_after_saving(name, settings, tmp_
 @every
 def test_the_merge_of_one_member_is_that_member(name):
     for member in MEMBERS:
-        assert max(check_identity(merges.get(name), member).values()) < 1e-10
+        reads = [partial(measured, merges.get(name).needs, DIGESTS[0])]
+        assert max(check_identity(merges.get(name), member, reads).values()) < 1e-10
         alone = merged(name, [member], [1.0], **merges.get(name).alone)
         assert apart(alone.updates, dense_of(member)) < 1e-10
 
@@ -195,7 +248,7 @@ def test_the_merge_of_one_member_is_that_member(name):
 @pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0)])
 def test_the_order_of_members_and_of_layers_does_not_matter(name, order):
     first = merged(name)
-    weights = None if name in WEIGH_THEMSELVES else [WEIGHTS[place] for place in order]
+    weights = [usual(name, 3)[place] for place in order]
     turned = [dict(reversed(MEMBERS[place].items())) for place in order]
     other = merged(name, turned, weights, [DIGESTS[place] for place in order])
     assert apart(other.updates, dense_of(first.updates)) < 1e-10
@@ -204,7 +257,13 @@ def test_the_order_of_members_and_of_layers_does_not_matter(name, order):
 @weighable
 @pytest.mark.parametrize("factor", [2.0, 0.1, -1.0])
 def test_weights_scale_the_result_and_negative_ones_turn_it_round(name, factor):
-    first, other = merged(name), merged(name, weights=[factor * weight for weight in WEIGHTS])
+    weights = [factor * weight for weight in usual(name, 3)]
+    if name in MEANS and factor < 0:
+        with pytest.raises(UserError, match="weight"):
+            merged(name, weights=weights)
+        return
+    first, other = merged(name), merged(name, weights=weights)
+    factor = 1.0 if name in MEANS else factor
     assert apart(other.updates, scaled(first.updates, factor)) < 1e-10
 
 
@@ -217,10 +276,14 @@ def test_a_member_of_weight_0_is_as_good_as_absent(name):
     for layer, change in only.items():
         member = dense_of(MEMBERS[0]).get(layer, np.zeros(SHAPES[layer]))
         assert np.linalg.norm(change - member) <= 1e-10 * np.linalg.norm(member)
-    assert not any(change.any() for change in dense_of(merged(name, weights=[0.0, 0.0, 0.0]).updates).values())
+    if name in MEANS:
+        with pytest.raises(UserError, match="weight"):
+            merged(name, weights=[0.0, 0.0, 0.0])
+    else:
+        assert not any(change.any() for change in dense_of(merged(name, weights=[0.0, 0.0, 0.0]).updates).values())
 
 
-@every
+@summed
 def test_a_layer_of_one_member_alone_is_that_members(name):
     found = dense_of(merged(name, **merges.get(name).alone).updates)[VALUE]
     weight = 1 / 3 if name in WEIGH_THEMSELVES else WEIGHTS[2]

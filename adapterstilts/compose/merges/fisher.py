@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pydantic import Field
@@ -15,7 +15,7 @@ class FisherSettings(MergeSettings):
     """The least that a number counts."""
 
     floor: float = Field(
-        1e-6, gt=0, description="The least information of a number, as a share of the layer's mean over all members."
+        1e-6, gt=0, description="The least information of a number, as a share of the layer's mean over the members."
     )
 
 
@@ -27,18 +27,19 @@ def weighed(ingredients: Ingredients, settings: FisherSettings) -> Iterator[tupl
     """
     must_share(ingredients.weights)
     for layer in ingredients.layers():
-        least = _least(layer, len(ingredients.weights), settings.floor)
+        present = [(member, weight) for member, weight in enumerate(ingredients.weights) if weight]
+        least = _least(layer, [member for member, _ in present], settings.floor)
         above, below = np.zeros(()), np.zeros(())
-        for member, weight in enumerate(ingredients.weights):
+        for member, weight in present:
             information = weight * np.maximum(layer.statistic(member), least)
             above = above + information * layer.dense(member)
             below = below + information
         yield layer.name, above / below
 
 
-def _least(layer: Layer, members: int, floor: float) -> float:
-    means = [float(layer.statistic(member).mean()) for member in range(members)]
-    return floor * (sum(means) / members) or 1.0
+def _least(layer: Layer, members: Sequence[int], floor: float) -> float:
+    means = [float(layer.statistic(member).mean()) for member in members]
+    return floor * (sum(means) / len(means)) or 1.0
 
 
 MERGE = Merge(

@@ -35,13 +35,14 @@ def regressed(ingredients: Ingredients, settings: RegMeanSettings) -> Iterator[t
 
 def _solved(layer: Layer, weights: Sequence[float], alpha: float) -> Delta:
     """Return dW = sum_k dW_k G_k S^-1 with S = sum_k G_k; scaled to a diagonal of ones, S is far from singular."""
-    read = [layer.statistic(member) for member in range(len(weights))]
+    present = [member for member, weight in enumerate(weights) if weight]
+    read = [layer.statistic(member) for member in present]
     least = _LEAST * float(np.mean([np.diagonal(gram).mean() for gram in read])) or 1.0
-    grams = [weight * _shrunk(gram, alpha, least) for gram, weight in zip(read, weights, strict=True)]
+    grams = [weights[member] * _shrunk(gram, alpha, least) for member, gram in zip(present, read, strict=True)]
     total = np.sum(grams, axis=0)
     scale = 1.0 / np.sqrt(np.diagonal(total))
     factor = _factor(layer.name, total * scale * scale[:, None])
-    parts = [_factors(delta) for delta in layer.deltas]
+    parts = [_factors(layer.deltas[member]) for member in present]
     moved = np.vstack([right @ gram for (_, right), gram in zip(parts, grams, strict=True)])
     right = cho_solve(factor, (moved * scale).T).T * scale if len(moved) else moved
     return Update(np.hstack([left for left, _ in parts]), right)

@@ -331,6 +331,42 @@ def test_a_signal_leaves_what_was_there_and_nothing_half_written(snli, tmp_path,
     assert (tmp_path / "run/gram.safetensors").read_bytes() != before
 
 
+def test_a_write_that_fails_leaves_what_was_there(snli, tmp_path, monkeypatch):
+    shutil.copytree(snli.path, tmp_path / "run")
+    names = sorted(path.name for path in (tmp_path / "run").iterdir())
+    before = (tmp_path / "run/fisher.safetensors").read_bytes()
+
+    def half(_, path, metadata):
+        path.write_bytes(b"half a file")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("adapterstilts.train.statistics.save_file", half)
+    with pytest.raises(OSError, match="full"):
+        statistics(tmp_path / "run", ["fisher"], settings={"examples": 4})
+    assert (tmp_path / "run/fisher.safetensors").read_bytes() == before
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == names
+
+
+def test_a_training_measures_itself_at_its_end_where_it_is_asked_to(train, snli, tmp_path):
+    run = train("snli", **{"method.r": 3, "method.target_modules": "all", "gram_examples": EXAMPLES})
+    assert (run.path / "gram.safetensors").read_bytes() == (snli.path / "gram.safetensors").read_bytes()
+    assert run.record.fingerprint == snli.record.fingerprint  # it is the same run, with figures beside it
+    assert run.record.config == snli.record.config
+    assert not (train("snli").path / "gram.safetensors").exists()
+    with pytest.raises(UserError, match="Gram matrices are of LoRA runs"):
+        train("snli", method="full", gram_examples=4)
+
+
+def test_a_finished_training_that_was_stopped_while_measuring_measures_on(train, base, mirror, tmp_path):
+    settings = {"resources.mirror": str(mirror), "precision": "fp32", "train.max_steps": 1, "data.max_length": 64}
+    asked = {"out": tmp_path / "run", "base": str(base)}
+    train_intermediate("snli", **asked, settings=settings)
+    assert not (tmp_path / "run/gram.safetensors").exists()
+    train_intermediate("snli", **asked, settings={**settings, "gram_examples": 4})
+    with safe_open(tmp_path / "run/gram.safetensors", framework="np") as file:
+        assert json.loads(file.metadata()["about"])["kind"] == "gram"
+
+
 def test_members_without_figures_are_refused_with_the_command(snli, hellaswag, train, tmp_path):
     def refused(said, runs, how="regmean"):
         with pytest.raises(UserError, match=said):

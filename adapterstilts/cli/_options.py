@@ -52,6 +52,7 @@ _SHORTHANDS = {
     "with_mlm": "mlm.ratio",
     "mlm_languages": "mlm.languages",
     "reuse_head": "reuse_head",
+    "save_gram": "gram_examples",
 }
 
 _tasks = click.option("--task", "task", multiple=True, required=True, metavar="NAME", help="Task or group, repeatable.")

@@ -17,6 +17,7 @@ from adapterstilts.cli import _options, _text
     "--mlm-text", multiple=True, metavar="LANGUAGE=FILE", help="Your own UTF-8 text instead; may be repeated."
 )
 @_options.limit_text
+@click.option("--save-gram", metavar="N", help="Measure Gram matrices on N train rows at the end, for regmean.")
 def train_intermediate(mlm_text: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Learn one or several intermediate tasks, as a module on a frozen base or by full fine-tuning.
 
@@ -31,6 +32,7 @@ def train_intermediate(mlm_text: tuple[str, ...], as_json: bool, **options: Any)
       adapterstilts train-intermediate --task snli --out runs/snli
       adapterstilts train-intermediate --task snli --task udpos --set method.r=16 --out runs/both
       adapterstilts train-intermediate --task mnli --method full --out runs/mnli-full
+      adapterstilts train-intermediate --task qqp --save-gram 512 --out runs/qqp
       adapterstilts train-intermediate --task mnli --with-mlm 0.2 --mlm-languages en,sw,ur --out runs/mnli-mlm
     """
     from adapterstilts.train.command import train_intermediate as train

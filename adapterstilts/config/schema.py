@@ -203,6 +203,9 @@ class RunConfig(Frozen, Generic[Method]):
         None, ge=0, description="Decides first weights in its place: runs to be averaged share one; none: seed."
     )
     precision: Precision = Field("auto", description="auto: bf16 where the processor multiplies it natively.")
+    gram_examples: int | None = Field(
+        None, ge=1, exclude=True, description="Measure Gram matrices on so many train rows at the end (--save-gram)."
+    )  # no part of what is learned: `statistics` can measure later as well
     train: TrainSettings = TrainSettings()
     data: DataSettings = DataSettings()
     mlm: InterleavingSettings = InterleavingSettings()

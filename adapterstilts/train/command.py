@@ -28,6 +28,7 @@ from adapterstilts.train import checkpoint, cost, loop
 from adapterstilts.train.member import Member, Place
 from adapterstilts.train.plan import Given, Plan, finished_run, known_revisions, make_plan
 from adapterstilts.train.record import finish
+from adapterstilts.train.statistics import gram_of
 
 
 class Options(TypedDict, total=False):
@@ -115,20 +116,23 @@ def train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Given
     """Train what was `given`, or go on with it, or return the finished run: what every training command does."""
     folder = Path(out)
     plan = make_plan(phase, [task] if isinstance(task, str) else list(task), given, known_revisions(folder))
+    if plan.config.gram_examples and given.method != "lora":
+        raise UserError(f"Gram matrices are of LoRA runs, and --method is {given.method}", fix="leave --save-gram out")
     finished = finished_run(folder, plan.resolved())
     if finished:
         log(f"already done: {folder}")
-        return finished
+        return gram_of(finished, plan)
     log(plan.start.sentence(f"heads that begin as the one for {plan.head.name}" if plan.head else "fresh heads"))
     cost.forget_peak_memory()
     member = make_member(plan, folder)
     with locked(folder), listening() as stop:
-        if finished := finished_run(folder, plan.resolved()):  # another process was quicker
-            return finished
-        write_json(folder / "config.json", plan.resolved())
-        checkpoint.resume(member)
-        loop.train([member], plan.runtime, stop)
-        return finish(member, plan)
+        run = finished_run(folder, plan.resolved())  # another process was quicker
+        if run is None:
+            write_json(folder / "config.json", plan.resolved())
+            checkpoint.resume(member)
+            loop.train([member], plan.runtime, stop)
+            run = finish(member, plan)
+    return gram_of(run, plan)
 
 
 def make_member(plan: Plan, folder: Path) -> Member:

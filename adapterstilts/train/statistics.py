@@ -20,17 +20,19 @@ from adapterstilts.config.identity import canonical_json
 from adapterstilts.config.resolve import read_settings
 from adapterstilts.config.schema import Frozen, Precision, ResourceSettings
 from adapterstilts.console import log, progress
+from adapterstilts.data.rows import Rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation import measuring
 from adapterstilts.evaluation.heads import read_head
 from adapterstilts.evaluation.load import load_run
+from adapterstilts.formats import is_text
 from adapterstilts.interrupt import listening
 from adapterstilts.methods import methods
 from adapterstilts.model import choose_runtime
 from adapterstilts.store.atomic import new_file, remove_leftovers
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Run
-from adapterstilts.train.plan import rows_of
+from adapterstilts.train.plan import Plan, rows_of
 
 
 class MeasuringSettings(Frozen):
@@ -57,26 +59,45 @@ def statistics(
     """
     [member] = open_members([run])
     wanted = read_settings(MeasuringSettings, settings or {})
-    layers = _must_be_measurable(member, kinds)
+    _must_be_measurable(member, kinds)
     assert member.run is not None
+    return measure(member, rows_of(member.run, wanted.tasks, wanted.resources.mirror), kinds, wanted, base)
+
+
+def measure(
+    member: Member, rows: Mapping[str, Rows], kinds: Sequence[Kind], wanted: MeasuringSettings, base: str | None = None
+) -> list[Path]:
+    """Measure a member on `rows`, by label, and put the files in place; what `statistics` does once it has its rows."""
+    assert member.run is not None
+    layers = _must_be_measurable(member, kinds)
     runtime = choose_runtime(wanted.resources, wanted.precision)
     loaded = load_run(member.run, runtime, base)
-    own = rows_of(member.run, wanted.tasks, wanted.resources.mirror)
-    rows = {label: loaded.encode(some) for label, some in own.items()}
-    for task in sorted({encoded.rows.task.name for encoded in rows.values()}):
+    encoded = {label: loaded.encode(some) for label, some in rows.items()}
+    for task in sorted({some.task.name for some in rows.values()}):
         loaded.add_head(read_head(member.run, task))
     if layers and wanted.places == "all":
         layers = list(measuring.linear_layers(loaded.model.encoder))
     made = []
     with locked(member.path), listening() as stop:
         remove_leftovers(member.path)
-        sample = measuring.draw(rows, wanted.examples, member.run.record.seed)
+        sample = measuring.draw(encoded, wanted.examples, member.run.record.seed)
         count = sum(len(chosen) for _, chosen in sample.values())
         for kind in kinds:
             with progress(f"measuring {kind}", count) as bar:
                 work = measuring.Work(loaded.model, sample, runtime, stop, bar.advance)
                 made.append(_measure(kind, work, layers, member, wanted))
     return made
+
+
+def gram_of(run: Run, plan: Plan) -> Run:
+    """Return the run, with its Gram matrices beside it where its training was asked for them and they are not there."""
+    examples = plan.config.gram_examples
+    if examples and not file_of(run.path, "gram").is_file():
+        wanted = MeasuringSettings(examples=examples, resources=plan.config.resources)
+        rows = {label: encoded.rows for label, encoded in plan.train.items()}
+        own = {label: some for label, some in rows.items() if run.phase == "mlm" or not is_text(some.task)}
+        measure(open_members([run])[0], own, ["gram"], wanted, plan.base.name)
+    return run
 
 
 def _must_be_measurable(member: Member, kinds: Sequence[Kind]) -> list[str]:

@@ -54,9 +54,9 @@ def merge(
     of merges that take one; None means as their summary says. `settings`: the merge's own. `base`: the base of peft
     folders that do not name the runs' own, or another place of it. `probe`: whether the base with the change added to
     its weights must compute what it does with the saved adapter; None means where the base is on this machine. The
-    members' heads are kept. Bottlenecks have a mean and Fisher's only, where they are alike and began alike. Of whole
-    encoders the changes W_k - W are merged, tensor by tensor, so their base must be at hand. Raises UserError for bad
-    input and for a check that fails; nothing is left behind then.
+    members' heads are kept. Bottlenecks have means only (`mean`, `fisher`), where they are alike and began alike. Of
+    whole encoders the changes W_k - W are merged, tensor by tensor, so their base must be at hand. Raises UserError for
+    bad input and for a check that fails; nothing is left behind then.
     """
     algorithm, members = merges.get(how), open_members(runs, encoders=True)
     method = _one_method(members)
@@ -65,6 +65,8 @@ def merge(
     _must_suit(how, algorithm, method)
     if method == "bottleneck":
         parameters.must_average(members)
+        if rank is not None:
+            raise UserError("a bottleneck has no rank", fix="leave --rank out")
     shares = _weights(how, algorithm, weights, len(members))
     own = read_settings(algorithm.schema, settings or {}).model_dump(mode="json")
     measured = open_statistics(members, algorithm.needs) if algorithm.needs else []
@@ -114,8 +116,10 @@ def _checks_of_sum(saved: Updates, merged: Merged, members: Sequence[Updates], w
     }
 
 
-def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
+def average_bottlenecks(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Average bottlenecks number by number; return the certificate, with checks on what lies in the files."""
+    if algorithm.needs:
+        return _weigh_bottlenecks(request, algorithm, folder)
     folders = [member.modules[0].folder for member in request.members]
     parameters.mean(folders, folder / "adapter")
     parameters.mean(folders[:1], folder / "alone")
@@ -126,6 +130,25 @@ def average_bottlenecks(request: Request, _: Merge, folder: Path) -> tuple[Certi
     shutil.rmtree(folder / "alone")
     probed = not_probed(request, "bottlenecks are no change of the base's weights")
     certificate = certify(request, parameters.FORMULA, parameters.SOURCE, {"checks": figures, "probe": probed.said})
+    return certificate, request.members[0].settings
+
+
+def _weigh_bottlenecks(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
+    """Make a mean of bottlenecks that a merge weighs number by number; return the certificate, with its checks."""
+    folders = [member.modules[0].folder for member in request.members]
+    reads = [one.read for one in request.statistics]
+    settings = algorithm.schema(**request.settings)
+    given = parameters.BottleneckIngredients(folders, request.weights, [one.digest() for one in request.members], reads)
+    first = parameters.BottleneckIngredients(folders[:1], [1.0], given.digests[:1], reads[:1])
+    parameters.blend(given, algorithm, settings, folder / "adapter")
+    parameters.blend(first, algorithm, settings, folder / "alone")
+    figures = {
+        "reload": check(parameters.check_blend(folder / "adapter", given, algorithm, settings), parameters.SAVED),
+        "identity": check(parameters.check_mean(folder / "alone", folders[:1]), parameters.SAVED),
+    }
+    shutil.rmtree(folder / "alone")
+    found = {"settings": dict(request.settings), "checks": figures}
+    certificate = certify(request, algorithm.formula.replace("dW", "p"), algorithm.source, found)
     return certificate, request.members[0].settings
 
 

@@ -1,4 +1,4 @@
-"""The mean of bottlenecks, number by number: only for modules of one configuration and one beginning.
+"""Means of bottlenecks, number by number: only for modules of one configuration and one beginning.
 
 A bottleneck is not linear, so its modules have no sum. Where they began from the same numbers, the mean of their
 parameters is what is known to work (AdapterSoup, Chronopoulou et al. 2023, arXiv 2302.07027); where they did not,
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from adapterstilts.compose.members import Member
+from adapterstilts.compose.merges import Layer, Merge, MergeSettings
+from adapterstilts.compose.updates import Matrix
 from adapterstilts.errors import UserError
 from adapterstilts.methods.bottleneck import CONFIG, WEIGHTS
 
@@ -58,6 +61,48 @@ def mean(folders: Sequence[Path], out: Path) -> None:
     save_file({_named(key, name): tensor.astype(np.float32) for key, tensor in total.items()}, out / WEIGHTS)
 
 
+@dataclass(frozen=True)
+class BottleneckIngredients:
+    """Bottlenecks as a merge sees them that makes a mean: the parameters themselves, each a layer."""
+
+    folders: Sequence[Path]
+    weights: Sequence[float]
+    digests: Sequence[str]
+    reads: Sequence[Callable[[str], Matrix]]
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield all parameters, those of one dimension as one row."""
+        members = [_read(folder) for folder in self.folders]
+        for key in members[0]:
+            stacked = _stacked(key, members, self.folders)
+            yield Layer(
+                key.replace(".{}.", "."), list(stacked.reshape(len(members), -1, stacked.shape[-1])), self.reads
+            )
+
+
+def blend(given: BottleneckIngredients, merge: Merge, settings: MergeSettings, out: Path) -> None:
+    """Write what a merge that is a mean makes of bottlenecks, parameter by parameter, in the form of the first."""
+    first, name = _read(given.folders[0]), _name(given.folders[0])
+    made = (np.asarray(delta) for _, delta in merge.combine(given, settings))
+    pairs = zip(first.items(), made, strict=True)
+    tensors = {_named(key, name): merged.reshape(own.shape).astype(np.float32) for (key, own), merged in pairs}
+    out.mkdir(parents=True)
+    shutil.copyfile(given.folders[0] / CONFIG, out / CONFIG)
+    save_file(tensors, out / WEIGHTS)
+
+
+def check_blend(out: Path, given: BottleneckIngredients, merge: Merge, settings: MergeSettings) -> dict[str, float]:
+    """Return, by tensor, how far the file in `out` lies from the merge made again; a UserError above 1e-6."""
+    made = (np.asarray(delta) for _, delta in merge.combine(given, settings))
+    figures = {}
+    for (key, saved), tensor in zip(_read(out).items(), made, strict=True):
+        difference = saved.astype(np.float64) - tensor.reshape(saved.shape)
+        figures[key] = float(np.linalg.norm(difference)) / (float(np.linalg.norm(tensor)) or 1.0)
+        if not figures[key] <= SAVED:
+            raise UserError(f"the file does not hold the merge of {key} ({figures[key]:.3g} away)", fix="merge again")
+    return figures
+
+
 def check_mean(out: Path, folders: Sequence[Path]) -> dict[str, float]:
     """Return, by tensor, how far the file in `out` lies from the mean of what lies in `folders`, relative to it.
 
@@ -77,11 +122,14 @@ def check_mean(out: Path, folders: Sequence[Path]) -> dict[str, float]:
 
 
 def _mean_tensor(key: str, members: Sequence[Tensors], folders: Sequence[Path]) -> NDArray[np.float64]:
+    return np.asarray(_stacked(key, members, folders).mean(0))
+
+
+def _stacked(key: str, members: Sequence[Tensors], folders: Sequence[Path]) -> NDArray[np.float64]:
     for member, folder in zip(members, folders, strict=True):
         if member.keys() != members[0].keys() or member[key].shape != members[0][key].shape:
             raise UserError(f"{folder} holds other tensors than {folders[0]}", fix="average alike trained bottlenecks")
-    stacked = np.stack([member[key].astype(np.float64) for member in members])
-    return np.asarray(stacked.mean(0))
+    return np.stack([member[key].astype(np.float64) for member in members])
 
 
 def _differs(one: Member, other: Member) -> str:

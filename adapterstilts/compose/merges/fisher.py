@@ -50,4 +50,5 @@ MERGE = Merge(
     kept="largest",
     schema=FisherSettings,
     needs="fisher",
+    methods=("lora", "bottleneck"),
 )

@@ -132,6 +132,32 @@ def test_any_merge_that_works_number_by_number_merges_encoders(members, base, tm
     assert made.certificate["checks"].keys() == {"reload", "identity"}
 
 
+@pytest.mark.parametrize(("weights", "piece"), [((1, 1, 1), 1 << 22), ((1, -0.5, 0), 640)], ids=str)
+def test_ties_trims_over_the_whole_encoder_and_elects_signs(weights, piece, members, base, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoders, "PIECE", piece)
+    made = merge(members, how="ties", weights=weights, settings={"density": 0.3}, out=tmp_path / "merged")
+    first = base_weights(base)
+    parts = []
+    for run, weight in zip(members, weights, strict=True):
+        change = {key: own - first[key] for key, own in weights_of(run).items()}
+        sizes = np.concatenate([np.abs(one).ravel() for one in change.values()])
+        least = np.sort(sizes)[::-1][round(0.3 * sizes.size) - 1]
+        parts.append({key: weight * np.where(np.abs(one) >= least, one, 0) for key, one in change.items()})
+    merged = {}
+    for key, start in first.items():
+        stacked = np.stack([part[key] for part, weight in zip(parts, weights, strict=True) if weight])
+        agree = (np.sign(stacked) == np.sign(stacked.sum(0))) & (stacked != 0)
+        merged[key] = start + np.where(agree, stacked, 0).sum(0) / np.maximum(agree.sum(0), 1)
+    assert_holds(made.run, merged)
+    assert any(np.linalg.norm(merged[key] - start) > 0 for key, start in first.items())
+
+
+def test_layers_by_themselves_are_not_trimmed(members, tmp_path):
+    with pytest.raises(UserError, match="scope=model"):
+        merge(members, how="ties", settings={"scope": "layer"}, out=tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
 def test_one_run_alone_is_itself_bit_by_bit(members, tmp_path):
     alone = merge(members[:1], how="linear", out=tmp_path / "alone").run
     for key, tensor in weights_of(members[0]).items():
@@ -204,7 +230,7 @@ def test_pieces_change_nothing_and_bound_the_memory(members, tmp_path, monkeypat
 
 def test_pieces_are_all_rows_once():
     shapes = {"words": (7, 3), "bias": (5,), "cube": (2, 2, 2)}
-    assert [tuple(one) for one in pieces(shapes, None)] == [("words", 0, 7, 21), ("bias", 0, 1, 5), ("cube", 0, 2, 8)]
+    assert [tuple(one) for one in pieces(shapes, 99)] == [("words", 0, 7, 21), ("bias", 0, 1, 5), ("cube", 0, 2, 8)]
     words = [("words", 0, 2, 6), ("words", 2, 4, 6), ("words", 4, 6, 6), ("words", 6, 7, 3)]
     rest = [("bias", 0, 1, 5), ("cube", 0, 1, 4), ("cube", 1, 2, 4)]
     assert [tuple(one) for one in pieces(shapes, 6)] == [*words, *rest]
@@ -333,4 +359,4 @@ def test_the_command_merges_encoders(copies, tmp_path, capfd):
     certificate = json.loads((tmp_path / "out/certificate.json").read_text())
     assert [member["modules"] for member in certificate["members"]] == [["full"], ["full"]]
     assert command_line(["merge", *map(str, copies), "--how", "cat", "--out", str(tmp_path / "cat")]) == 2
-    assert "those that are: linear, mean" in capfd.readouterr().err
+    assert "those that are: dare_linear, dare_ties, linear, magnitude_prune, mean, ties" in capfd.readouterr().err

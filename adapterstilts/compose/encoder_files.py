@@ -86,12 +86,12 @@ def opened(folder: Path, fix: str = "train the run again") -> Iterator[Encoder]:
         yield Encoder(folder, places)
 
 
-def pieces(shapes: Mapping[str, Sequence[int]], most: int | None) -> list[Piece]:
-    """Return all tensors in their order, cut into pieces of at most `most` numbers (but a row); None: whole."""
+def pieces(shapes: Mapping[str, Sequence[int]], most: int) -> list[Piece]:
+    """Return all tensors in their order, cut into pieces of at most `most` numbers, but of a row at least."""
     found = []
     for name, shape in shapes.items():
         rows, width = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, math.prod(shape))
-        step = max(1, rows if most is None else most // max(1, width))
+        step = max(1, most // max(1, width))
         ends = [(begin, min(rows, begin + step)) for begin in range(0, rows, step)]
         found += [Piece(name, begin, end, (end - begin) * width) for begin, end in ends]
     return found

@@ -1,9 +1,7 @@
 """Merging whole encoders that full fine-tuning has left: their changes of the base, tensor by tensor.
 
-Files are read and written some rows at a time, so an encoder never lies in memory whole. A weighted sum is computed
-in pieces of four million numbers (measured: 230 MB for two members, 32 MB more for each further one); other merges
-look at whole tensors, the largest of which (XLM-R's word embeddings, 250,002 x 1,024) takes 2 GB in float64 for every
-copy that the merge holds.
+Files are read and written some rows at a time, in pieces of four million numbers, so an encoder never lies in memory
+whole (measured for a weighted sum: 230 MB for two members, 32 MB more for each further one).
 """
 
 from __future__ import annotations
@@ -34,19 +32,6 @@ from adapterstilts.methods.full import METHOD as FULL
 PIECE = 1 << 22  # numbers
 
 
-class Changes(Sequence[Delta]):
-    """What each member changes in one piece, computed when it is asked for: W_k - W."""
-
-    def __init__(self, base: Encoder, members: Sequence[Encoder], piece: Piece) -> None:
-        self.base, self.members, self.piece = base, members, piece
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.members[index].rows(self.piece) - self.base.rows(self.piece)
-
-
 @dataclass(frozen=True)
 class EncoderIngredients:
     """Whole encoders as a merge sees them: changes of the base, piece by piece."""
@@ -62,15 +47,18 @@ class EncoderIngredients:
         """Yield all pieces; a signal is heard between two of them."""
         for piece in self.pieces:
             self.stop.raise_if_asked()
-            changes = Changes(self.base, self.members, piece)
-            yield Layer(piece.name, list(changes) if piece.numbers <= PIECE else changes)
+            yield Layer(piece.name, [_change(self.base, member, piece) for member in self.members])
 
 
 def merge_encoders(request: Request, algorithm: Merge, folder: Path) -> tuple[Certificate, dict[str, Any]]:
     """Merge whole encoders; return the certificate, with checks on what lies in the files.
 
-    Raises UserError where the base is not at hand or another one, and for encoders of other tensors than the base's.
+    Raises UserError where the base is not at hand or another one, for encoders of other tensors than the base's, and
+    for a merge that would have to see each layer whole.
     """
+    settings = algorithm.schema(**request.settings)
+    if getattr(settings, "scope", "model") != "model":
+        raise UserError("whole encoders go through piece by piece, not layer by layer", fix="use --set scope=model")
     encoders = [member.path / FULL.folder for member in request.members]
     start_encoder(encoders[0], folder / FULL.folder)
     with ExitStack() as stack, listening() as stop:
@@ -78,10 +66,9 @@ def merge_encoders(request: Request, algorithm: Merge, folder: Path) -> tuple[Ce
         members = [stack.enter_context(opened(encoder)) for encoder in encoders]
         shapes = [file_shapes(file) for file in sorted(encoders[0].glob("*.safetensors"))]
         _must_match(base, members)
-        cut = [piece for some in shapes for piece in pieces(some, PIECE if algorithm.linear else None)]
+        cut = [piece for some in shapes for piece in pieces(some, PIECE)]
         digests = [member.digest() for member in request.members]
         given = EncoderIngredients(base, members, request.weights, digests, cut, stop)
-        settings = algorithm.schema(**request.settings)
         merged = _merged(given, algorithm, settings, "merging")
         for file, some in zip(sorted(encoders[0].glob("*.safetensors")), shapes, strict=True):
             count = len([piece for piece in cut if piece.tensor in some])
@@ -136,8 +123,14 @@ def _merged(
                 raise UserError(
                     f"the merge gives {name} in the place of {piece.name}", fix="this is a fault of the merge"
                 )
-            yield piece, given.base.rows(piece) + _dense(delta)
+            before = given.base.rows(piece)
+            yield piece, before + _dense(delta).reshape(before.shape)
             bar.advance()
+
+
+def _change(base: Encoder, member: Encoder, piece: Piece) -> Matrix:
+    """Return what a member changes in one piece, W_k - W; what has one dimension is one row."""
+    return np.atleast_2d(member.rows(piece) - base.rows(piece))
 
 
 def _dense(delta: Delta) -> Matrix:
@@ -187,7 +180,7 @@ def _check_identity(given: EncoderIngredients, algorithm: Merge) -> dict[str, fl
 
     def differences() -> Iterator[tuple[str, Matrix, Matrix]]:
         for piece, (_, delta) in zip(given.pieces, made, strict=True):
-            own = Changes(given.base, given.members, piece)[0]
+            own = _change(given.base, given.members[0], piece)
             yield piece.tensor, _dense(delta) - own, own
 
     figures = _relative(differences())

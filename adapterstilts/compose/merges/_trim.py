@@ -79,7 +79,7 @@ def _count(layers: Layers, tallies: Mapping[int, _Tally]) -> None:
         for member, tally in tallies.items():
             if not layer.changed_by(member):
                 continue
-            changed = False
+            changed = not isinstance(layer.deltas[member], Update)  # factors of zeros are as good as none at all
             for rows in row_blocks(layer.shape):
                 sizes = layer.dense(member, rows)
                 np.abs(sizes, out=sizes)

@@ -21,4 +21,5 @@ MERGE = Merge(
     kept="sum",
     schema=DropSettings,
     alone={"density": 1.0},
+    methods=("lora", "full"),
 )

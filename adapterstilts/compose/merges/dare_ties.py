@@ -30,4 +30,5 @@ MERGE = Merge(
     kept="sum",
     schema=DareTiesSettings,
     alone={"density": 1.0},
+    methods=("lora", "full"),
 )

@@ -21,4 +21,5 @@ MERGE = Merge(
     kept="sum",
     schema=TrimSettings,
     alone={"density": 1.0},
+    methods=("lora", "full"),
 )

@@ -30,4 +30,5 @@ MERGE = Merge(
     kept="sum",
     schema=TiesSettings,
     alone={"density": 1.0},
+    methods=("lora", "full"),
 )

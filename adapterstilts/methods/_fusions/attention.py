@@ -59,7 +59,6 @@ class Attention:
         """Put fresh attention over the active bottlenecks; the encoder's random generator draws its first values."""
         members = list(cast(Any, encoder).adapters_config.active_setup)
         _add(encoder, members)
-        self.unfreeze(encoder, settings, name)
         trained, whole = (
             sum(one.numel() for one in some) for some in (self.parameters(encoder, name).values(), encoder.parameters())
         )

@@ -1,9 +1,10 @@
 """What intermediate training does on the embedded world, over three seeds: every way, every target, every layer.
 
-    python benchmarks/mini_study.py [ways|baselines] [--seeds 3] [--at-once 1] [--work runs/mini-ways]
+    python benchmarks/mini_study.py [ways|baselines|compositions] [--seeds 3] [--at-once 1] [--work runs/mini-ways]
 
 The same settings as the quickstart's. `ways`: the quickstart's, every intermediate task alone, and full fine-tuning
-without any; `baselines`: those of `quickstart --baselines`. A seed decides first weights, order and dropout; the rows
+without any; `baselines`: those of `quickstart --baselines`; `compositions`: every merge, stack and fusion of the same
+three tasks, and what each still knows of them. A seed decides first weights, order and dropout; the rows
 and the base are the same. Each seed is a process of one thread; `--at-once` says how many run side by side.
 Interrupted, it goes on.
 """
@@ -21,7 +22,9 @@ from typing import Any
 import pandas as pd
 from _common import machine, say, write_results
 
+from adapterstilts.compose.merges import merges
 from adapterstilts.evaluation.command import evaluate, evaluate_base
+from adapterstilts.evaluation.retention import retention
 from adapterstilts.mini.embedded import MINI
 from adapterstilts.model import one_thread
 from adapterstilts.report import quickstart
@@ -29,6 +32,7 @@ from adapterstilts.report.overview import overview
 from adapterstilts.report.study import Study, Way
 
 NONE = Way("none", "lora")
+SAME = ("cat", "layers")  # without settings of its own, each is the weighted sum, as linear is
 STUDIES = {
     "ways": (
         NONE,
@@ -39,6 +43,15 @@ STUDIES = {
         Way("full", "full", ("snli",)),
     ),
     "baselines": (NONE, *quickstart.BASELINES),
+    "compositions": (
+        NONE,
+        *(Way(how, "lora", quickstart.INTERMEDIATE, how) for how in merges.names() if how not in SAME),
+        Way("stacked", "lora", quickstart.INTERMEDIATE, "stack"),
+        Way("layer-weights", "lora", quickstart.INTERMEDIATE, "layer_weights"),
+        Way("search", "lora", quickstart.INTERMEDIATE, "search"),
+        Way("fusion", "bottleneck", quickstart.INTERMEDIATE, "attention"),
+        Way("full-mean", "full", quickstart.INTERMEDIATE, "mean"),
+    ),
 }
 
 
@@ -56,21 +69,21 @@ def main() -> None:
         lines = list(pool.map(run, range(options.seeds)))
     found = {
         "machine": machine(("torch", "transformers", "peft", "adapters")),
-        "scores": [line for scores, _ in lines for line in scores],
-        "layers": [line for _, layers in lines for line in layers],
+        **{name: [line for seed in lines for line in seed[name]] for name in lines[0]},
     }
     say(f"written: {write_results(f'mini_{options.study}', found)}")
     print(report(found))
 
 
-def run_seed(name: str, work: Path, seed: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Run a whole study with one seed; return its scores by language, and retrieval by layer."""
+def run_seed(name: str, work: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Run a whole study with one seed; return its scores by language, retrieval by layer, and what is retained."""
     study = study_of(name, work / f"seed-{seed}", seed)
     with one_thread():
         study.run()
-        layers = [line | {"seed": seed} for line in swept(study)]
+        found = {"layers": swept(study), "retained": retained(study)}
     say(f"seed {seed}: done")
-    return overview(study).scores.assign(seed=seed).to_dict("records"), layers
+    found["scores"] = overview(study).scores.to_dict("records")
+    return {part: [line | {"seed": seed} for line in lines] for part, lines in found.items()}
 
 
 def study_of(name: str, folder: Path, seed: int) -> Study:
@@ -93,6 +106,19 @@ def swept(study: Study) -> list[dict[str, Any]]:
     return lines
 
 
+def retained(study: Study) -> list[dict[str, Any]]:
+    """Return what each composition scores on the tasks of its members, by their heads, and what they score alone."""
+    lines = []
+    for way in study.ways:
+        run = study.prepared(way)
+        if run and way.composed:
+            for kept in retention(run).kept:
+                scores = kept.scores()["average"]
+                lines.append({"way": way.name, "task": kept.now.metrics["task"], "score": scores["now"]})
+                lines.append({"way": "each alone", "task": kept.now.metrics["task"], "score": scores["alone"]})
+    return lines
+
+
 def report(found: dict[str, Any]) -> str:
     """Return the tables in Markdown: mean over seeds, and lowest to highest."""
     scores = pd.DataFrame(found["scores"])
@@ -109,6 +135,9 @@ def report(found: dict[str, Any]) -> str:
     ]
     layers = pd.DataFrame(found["layers"]).rename(columns={"accuracy": "score"})
     parts.append(table("tatoeba by layer, mean over languages", layers, "layer"))
+    if found["retained"]:
+        kept = pd.DataFrame(found["retained"]).drop_duplicates()
+        parts.append(table("What compositions still know: dev rows, by the kept heads", kept, "task"))
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ class Overview:
     def tables(self) -> list[Table]:
         """Return the scores and the costs."""
         means = self.zero_shot()
-        rows = [[str(way), f"{row.mean():.1f}", *(f"{score:.1f}" for score in row)] for way, row in means.iterrows()]
+        rows = [[str(way), _figure(row.mean(skipna=False)), *map(_figure, row)] for way, row in means.iterrows()]
         title = "zero-shot: mean over the languages that were never trained on (percent)"
         costs = [
             [way, method, amount(trained), f"{amount(size)}B", f"{seconds:.0f}s"]
@@ -90,9 +91,14 @@ def overview(study: Study) -> Overview:
         }
         for way in study.ways
         for target in study.targets
+        if study.reaches(way, target)
         for language, score in _scores(study.scores(way, target)).items()
     ]
     return Overview(pd.DataFrame(scores), pd.DataFrame([_costs(study, way) for way in study.ways]))
+
+
+def _figure(score: float) -> str:
+    return "-" if math.isnan(score) else f"{score:.1f}"
 
 
 def _scores(folder: Path) -> dict[str, float]:
@@ -102,7 +108,8 @@ def _scores(folder: Path) -> dict[str, float]:
 
 def _costs(study: Study, way: Way) -> dict[str, Any]:
     """Return means over the trained targets: parameters and bytes of the module, seconds with all that came before."""
-    runs = [run for run in (study.scored(way, target) for target in study.targets) if run.phase == "target"]
+    reached = [target for target in study.targets if study.reaches(way, target)]
+    runs = [run for run in (study.scored(way, target) for target in reached) if run.phase == "target"]
     records = [run.record for run in runs]
 
     def mean(values: list[float]) -> float:

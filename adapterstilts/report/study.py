@@ -17,24 +17,29 @@ from typing import Any, NamedTuple
 from adapterstilts.base import find_base
 from adapterstilts.compose.average import average
 from adapterstilts.compose.merge import merge
+from adapterstilts.compose.merges import merges
 from adapterstilts.compose.stack import stack
 from adapterstilts.console import log
 from adapterstilts.evaluation.command import evaluate, evaluate_base
 from adapterstilts.evaluation.retrieval import usual_layer
 from adapterstilts.formats import formats
+from adapterstilts.methods import fusions
 from adapterstilts.mini.embedded import MINI
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import tasks
 from adapterstilts.train.command import train_intermediate, train_target
+from adapterstilts.train.fuse import fuse
+from adapterstilts.train.statistics import statistics
 from adapterstilts.translation.command import translate
 
-TOGETHER = "together"
+TOGETHER, SEARCH = "together", "search"
 
 
 class Way(NamedTuple):
     """One way to prepare an encoder: the method, the intermediate tasks, and how they come together.
 
-    `how`: a merge, or "stack"; "together" for one run on all tasks at once; "" where there is one task or none.
+    `how`: a merge, or "stack"; a fusion, which is learned with each target, or "search", which finds weights for each
+    target that a member's head fits; "together" for one run on all tasks at once; "" where there is one task or none.
     `language`: the intermediate rows are translated into it; None means the task's own. `mlm`: the share of masked LM
     beside them; None means none. `runs`: every training, of targets too, is done so often from the same first weights
     with other seeds, and averaged.
@@ -50,8 +55,13 @@ class Way(NamedTuple):
 
     @property
     def composed(self) -> bool:
-        """Whether modules that were trained alone are put together."""
-        return self.how not in ("", TOGETHER)
+        """Whether modules that were trained alone are put together before any target is known."""
+        return self.how not in ("", TOGETHER) and not self.fused
+
+    @property
+    def fused(self) -> bool:
+        """Whether modules that were trained alone are put together for each target, by its rows."""
+        return self.how in (*fusions.names(), SEARCH)
 
     def lessons(self) -> list[Lesson]:
         """Return the intermediate runs that it takes."""
@@ -110,9 +120,15 @@ class Study:
         name = f"{target}-test" if _learns(target) else f"{target}-test-layer{self._layer()}"
         return self.scored(way, target).path / "eval" / name
 
+    def reaches(self, way: Way, target: str) -> bool:
+        """Whether a way leads to scores on a target: nothing is fused for one that is not trained, or has no head."""
+        if way.how == SEARCH:
+            return any(_alike(task, target) for task in way.tasks)
+        return _learns(target) or not way.fused
+
     def prepared(self, way: Way) -> Run | None:
-        """Return what the targets of a way start from; None for the bare base."""
-        return read_run(self._prepared(way)) if way.tasks else None
+        """Return what the targets of a way start from; None for the bare base, and for what is fused with a target."""
+        return read_run(self._prepared(way)) if way.tasks and not way.fused else None
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], object]]]:
         """Yield what to do and how it is called, each intermediate run once."""
@@ -128,7 +144,8 @@ class Study:
                 yield f"{way.name}: {' and '.join(way.tasks)} put together", partial(self._compose, way)
         for target in self.targets:
             for way in self.ways:
-                yield f"target {target}, {way.name}", partial(self._score, way, target)
+                if self.reaches(way, target):
+                    yield f"target {target}, {way.name}", partial(self._score, way, target)
 
     def _translate(self, task: str, language: str) -> None:
         translate(task, to=[language], model=self.translator, out=self._translations(), settings=self._where())
@@ -148,8 +165,12 @@ class Study:
         runs, out = [self._learned(lesson) for lesson in way.lessons()], self._prepared(way)
         if way.how == "stack":
             stack(runs, out=out)
-        else:
-            merge(runs, how=way.how, out=out)
+            return
+        needs = merges.get(way.how).needs
+        if needs and not (out / "run.json").is_file():
+            for run in runs:
+                statistics(run, [needs], settings=self._where())
+        merge(runs, how=way.how, out=out)
 
     def _score(self, way: Way, target: str) -> None:
         where = self._where()
@@ -162,9 +183,19 @@ class Study:
         out, settings = self._target(way, target), {**self._for(way.method), **self.of_targets}
         if way.tasks and way.how != "stack":  # its module is trained on, in the shape that it has
             settings = {key: value for key, value in settings.items() if not key.startswith("method.")}
+        if way.fused and way.how != SEARCH:
+            evaluate(self._fuse(way, target, out, settings), target, settings=where)
+            return
         begin = {"start": self._prepared(way)} if way.tasks else {"base": self.base}
+        if way.how == SEARCH:
+            begin = {"start": self._fuse(way, target, out.with_name(f"{out.name}-found"), settings).path}
         trained = _averaged(partial(train_target, target, method=way.method, **begin), out, way.runs, settings)
         evaluate(trained, target, settings=where)
+
+    def _fuse(self, way: Way, target: str, out: Path, settings: Mapping[str, Any]) -> Run:
+        unfit = ("method.", "train.") if way.how == SEARCH else ("method.",)
+        fitting = {key: value for key, value in settings.items() if not key.startswith(unfit)}
+        return fuse([self._learned(one) for one in way.lessons()], target, out=out, how=way.how, settings=fitting)
 
     def _layer(self) -> int:
         if self.layer is not None:
@@ -210,3 +241,9 @@ def _averaged(train: Callable[..., Run], out: Path, runs: int, settings: Mapping
 
 def _learns(target: str) -> bool:
     return hasattr(formats.get(tasks.get(target).format), "head")
+
+
+def _alike(task: str, target: str) -> bool:
+    """Whether a head for the one task can answer the other."""
+    one, other = tasks.get(task), tasks.get(target)
+    return one.format == other.format and set(one.labels) == set(other.labels)

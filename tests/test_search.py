@@ -242,9 +242,10 @@ def test_a_process_that_died_inside_a_line_or_at_the_end_goes_on(members, small,
         fuse(members, "udpos", how="search", out=out, settings=small)
     with (out / "search.jsonl").open("a") as journal:
         journal.write('{"weights": [0.1, 0.')
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr(searching, "_record", lambda *_: die())
-        fuse(members, "udpos", how="search", out=out, settings=small)
+    for end in ("save_head", "_record"):
+        with monkeypatch.context() as patch, pytest.raises(MemoryError):
+            patch.setattr(searching, end, lambda *_: die())
+            fuse(members, "udpos", how="search", out=out, settings=small)
     assert not (out / "run.json").exists()
     again = fuse(members, "udpos", how="search", out=out, settings=small)
     assert (out / "search.jsonl").read_bytes() == (found.path / "search.jsonl").read_bytes()

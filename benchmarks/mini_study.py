@@ -50,7 +50,6 @@ STUDIES = {
         Way("layer-weights", "lora", quickstart.INTERMEDIATE, "layer_weights"),
         Way("search", "lora", quickstart.INTERMEDIATE, "search"),
         Way("fusion", "bottleneck", quickstart.INTERMEDIATE, "attention"),
-        Way("full-mean", "full", quickstart.INTERMEDIATE, "mean"),
     ),
 }
 

@@ -295,9 +295,7 @@ def test_the_checks_refuse_what_is_not_the_sum(members, tmp_path):
     for wrong in (spoilt(1 + 1e-7), longer):
         with pytest.raises(UserError, match="does not hold"):
             check_reload(wrong, merged.updates)
-    cut = replace(
-        merges.get("linear"), combine=lambda given, _: ((layer.name, 0.9 * layer.dense(0)) for layer in given.layers())
-    )
+    cut = replace(merges.get("linear"), combine=lambda g, _: ((one.name, 0.9 * one.dense(0)) for one in g.layers()))
     with pytest.raises(UserError, match="merge of one member"):
         check_identity(cut, members[0])
 

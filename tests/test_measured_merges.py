@@ -168,7 +168,7 @@ def test_a_measured_merge_of_runs_holds_the_formula_and_its_checks(how, snli, he
             expected = sum(dw * f for dw, f in zip(changes, figures, strict=True)) / sum(figures)
         error = np.linalg.norm(update.left @ update.right - expected)
         assert error < 1e-6 * np.linalg.norm(expected), layer
-    assert made.certificate["checks"].keys() == {"identity", "reload"}
+    assert made.certificate["checks"].keys() == {"identity", "reload", "probe"}
     assert made.run.heads == ["hellaswag", "snli"]
 
 

@@ -22,6 +22,7 @@ from adapterstilts.compose import checks
 from adapterstilts.compose.certificate import Certificate, certify, check
 from adapterstilts.compose.encoder_files import Encoder, Piece, file_shapes, opened, pieces, write_tensors
 from adapterstilts.compose.merges import Delta, Layer, Merge, MergeSettings
+from adapterstilts.compose.probe import not_probed
 from adapterstilts.compose.request import Request
 from adapterstilts.compose.updates import Matrix, Update
 from adapterstilts.console import progress
@@ -78,7 +79,8 @@ def merge_encoders(request: Request, algorithm: Merge, folder: Path) -> tuple[Ce
             **_check_file(given, algorithm, settings, folder / FULL.folder),
             "identity": check(_check_identity(given, algorithm), checks.COMPUTED),
         }
-    found = {"settings": dict(request.settings), "checks": figures}
+    probed = not_probed(request, "whole encoders hold the change in their weights already")
+    found = {"settings": dict(request.settings), "checks": figures, "probe": probed.said}
     return certify(request, algorithm.formula, algorithm.source, found), request.members[0].settings
 
 

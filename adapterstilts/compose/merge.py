@@ -29,6 +29,8 @@ from adapterstilts.methods.lora import settings_of
 from adapterstilts.store.atomic import new_folder
 from adapterstilts.store.run import Module, Run, read_run
 
+_NO_CHANGE = "bottlenecks are no change of the base's weights"
+
 
 class OnBase(TypedDict, total=False):
     """What a merge may be told of its base."""
@@ -128,7 +130,7 @@ def average_bottlenecks(request: Request, algorithm: Merge, folder: Path) -> tup
         "identity": check(parameters.check_mean(folder / "alone", folders[:1]), parameters.SAVED),
     }
     shutil.rmtree(folder / "alone")
-    probed = not_probed(request, "bottlenecks are no change of the base's weights")
+    probed = not_probed(request, _NO_CHANGE)
     certificate = certify(request, parameters.FORMULA, parameters.SOURCE, {"checks": figures, "probe": probed.said})
     return certificate, request.members[0].settings
 
@@ -147,7 +149,8 @@ def _weigh_bottlenecks(request: Request, algorithm: Merge, folder: Path) -> tupl
         "identity": check(parameters.check_mean(folder / "alone", folders[:1]), parameters.SAVED),
     }
     shutil.rmtree(folder / "alone")
-    found = {"settings": dict(request.settings), "checks": figures}
+    probed = not_probed(request, _NO_CHANGE)
+    found = {"settings": dict(request.settings), "checks": figures, "probe": probed.said}
     certificate = certify(request, algorithm.formula.replace("dW", "p"), algorithm.source, found)
     return certificate, request.members[0].settings
 

@@ -72,7 +72,7 @@ def test_a_layer_of_one_member_has_no_agreement_and_none_of_weight_0_counts():
 def test_the_page_says_what_the_figures_mean():
     found = agreement(ingredients([{"a": draw(0), "b": draw(1)}, {"a": draw(2)}], [1.0, 1.0]))
     text = "\n".join(_agreement_lines({**overall(found), "rows": ROWS}))
-    assert "opposite directions (on 64 rows" in text
+    assert f"opposite directions (on {ROWS} rows" in text
     assert f"Overlap {found['a']['overlap_out']:.3g} of outputs" in text
     lines = _layer_lines(found)
     assert lines[-1] == "| b |  |  |  |  |  |  |"

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from adapterstilts.compose import combine as engine
 from adapterstilts.compose.combine import combine, ingredients
 from adapterstilts.compose.merges import Layer, _trim, merges
 from adapterstilts.compose.merges._trim import row_blocks, thresholds
@@ -231,3 +232,18 @@ def test_dense_merges_keep_the_sum_of_the_ranks_and_say_what_that_costs():
     assert 0.1 < found.truncation["l0"] < 0.9
     with pytest.raises(UserError, match="rank 0"):
         combine(merge, ingredients(members, [1.0, 1.0]), merge.schema(), 0)
+
+
+@pytest.mark.parametrize("name", ["svd", "ties", "knots"])
+def test_layers_found_side_by_side_are_those_found_in_turn_to_the_last_bit(name, monkeypatch):
+    members = [random_member(seed, *[(40, 30 + layer) for layer in range(9)]) for seed in range(3)]
+    merge, found = merges.get(name), []
+    for threads in (1, 4):
+        monkeypatch.setattr(engine, "THREADS", threads)
+        found.append(combine(merge, ingredients(members, [1.0, 0.5, -1.0]), merge.schema()))
+    one, other = found
+    assert list(one.updates) == list(other.updates) == [f"l{layer}" for layer in range(9)]
+    assert (one.truncation, one.norms) == (other.truncation, other.norms)
+    for layer, update in one.updates.items():
+        assert np.array_equal(update.left, other.updates[layer].left)
+        assert np.array_equal(update.right, other.updates[layer].right)

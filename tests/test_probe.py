@@ -48,6 +48,7 @@ def test_a_merge_is_probed_where_its_base_is_at_hand(how, members, tmp_path):
     page = (tmp_path / "out/certificate.md").read_text()
     assert "- probe made: the base with the change added" in page
     assert "| probe |" in page
+    assert ("- density: " in page) == (how != "mean")
     assert "Sign conflict 0." in page
 
 

@@ -63,6 +63,7 @@ def page(certificate: Certificate) -> str:
         "",
         f"- how: {certificate['how']}",
         f"- formula: `{certificate['formula']}`",
+        *(f"- {name}: {value}" for name, value in certificate.get("settings", {}).items()),
         f"- base: {base['name']} ({base['fingerprint']})",
         *(f"- base not proven, only named: {path}" for path in base["not_proven_for"]),
         *_probe_lines(certificate.get("probe")),
@@ -79,7 +80,7 @@ def page(certificate: Certificate) -> str:
         whole, worst = certificate["truncation"]["whole"], certificate["truncation"]["largest"]
         lines += [
             "",
-            f"Lost by its rank ({certificate['rank']}): {whole:.3g} of the sum's norm; worst layer {worst:.3g}.",
+            f"Lost by its rank ({certificate['rank']}): {whole:.3g} of the merge's norm; worst layer {worst:.3g}.",
         ]
     lines += _agreement_lines(certificate.get("agreement", {}))
     return "\n".join([*lines, *_layer_lines(certificate.get("layers", {})), ""])

@@ -133,7 +133,7 @@ class Bottleneck:
                 fix="stack pfeiffer or houlsby bottlenecks, or train the parallel one on",
             )
         # set_active_adapters would first undo LoRAs, which are not here, and warn that nothing is active
-        known.active_setup = _library().Stack(*names)
+        known.active_setup = library().Stack(*names)
         for below in names[:-1]:
             for parameter in self.parameters(encoder, below).values():
                 parameter.requires_grad_(False)
@@ -161,7 +161,7 @@ class Bottleneck:
 def installed() -> bool:
     """Whether the adapters library can be imported."""
     try:
-        _library()
+        library()
     except UserError:
         return False
     return True
@@ -177,7 +177,8 @@ def with_folder(encoder: nn.Module, folder: Path) -> nn.Module:
     return encoder
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return the adapters library, imported here alone; a UserError tells how to install it."""
     try:
         import adapters
     except ImportError as error:
@@ -210,19 +211,19 @@ def _configuration(settings: BottleneckSettings, shape: Any) -> Any:
     }
     if settings.non_linearity:
         values["non_linearity"] = settings.non_linearity
-    return getattr(_library(), _CLASSES[settings.variant])(**values)
+    return getattr(library(), _CLASSES[settings.variant])(**values)
 
 
 def _open_encoder(encoder: nn.Module) -> bool:
     """Make the encoder able to carry bottlenecks and freeze it; return whether it was not so before."""
     import torch
 
-    library = _library()
+    found = library()
     if hasattr(encoder, "adapters_config"):
         return False
     encoder.requires_grad_(False)
     with torch.random.fork_rng(devices=[]):  # or the first module's values would differ from a later one's
-        library.init(encoder)
+        found.init(encoder)
     return True
 
 
@@ -249,13 +250,13 @@ def _read_name(folder: Path, hidden_size: int) -> str:
 
 
 def _is_ours(shape: Mapping[str, Any]) -> bool:
-    library = _library()
+    found = library()
     try:
-        saved = library.AdapterConfig.load(shape)
+        saved = found.AdapterConfig.load(shape)
         values = {key: saved[key] for key in _OPEN}
         layers = tuple(values["leave_out"])
         BottleneckSettings(**{key: values[key] for key in _OPEN if key != "leave_out"}, layers=layers)  # sane values
-        return any(getattr(library, kind)(**values) == saved for kind in _CLASSES.values())
+        return any(getattr(found, kind)(**values) == saved for kind in _CLASSES.values())
     except (KeyError, TypeError, ValueError, AttributeError):  # other architectures have other keys
         return False
 

@@ -22,6 +22,7 @@ from adapterstilts.console import log
 from adapterstilts.errors import UserError
 from adapterstilts.methods import Parameters
 from adapterstilts.methods.bottleneck import METHOD as BOTTLENECK
+from adapterstilts.methods.bottleneck import library
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -99,11 +100,9 @@ class Attention:
 
     def activate(self, encoder: nn.Module, names: Sequence[str]) -> None:
         """Compute with the attention over its members, whichever they are."""
-        from adapters import Fuse
-
         known = cast(Any, encoder).adapters_config
         _, members = known.get_fusion(FOLDER)
-        wanted = Fuse(*members, name=FOLDER)
+        wanted = library().Fuse(*members, name=FOLDER)
         if known.active_setup != wanted:
             known.active_setup = wanted
 

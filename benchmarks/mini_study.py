@@ -95,6 +95,8 @@ def swept(study: Study) -> list[dict[str, Any]]:
     """Return retrieval by layer, on average over languages, of the bare base and of all that was prepared."""
     lines = []
     for way in study.ways:
+        if way.fused:  # with a target: nothing is prepared before there is one
+            continue
         run = study.prepared(way)
         if run:
             found = evaluate(run, "tatoeba", layer="sweep")

@@ -7,9 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from adapterstilts.compose import combine as engine
 from adapterstilts.compose.combine import combine, ingredients
-from adapterstilts.compose.merges import Layer, _trim, merges
+from adapterstilts.compose.merges import Layer, _steps, _trim, merges
 from adapterstilts.compose.merges._trim import row_blocks, thresholds
 from adapterstilts.compose.updates import Update, compress_dense, joint_svd
 from adapterstilts.errors import UserError
@@ -234,12 +233,12 @@ def test_dense_merges_keep_the_sum_of_the_ranks_and_say_what_that_costs():
         combine(merge, ingredients(members, [1.0, 1.0]), merge.schema(), 0)
 
 
-@pytest.mark.parametrize("name", ["svd", "ties", "knots"])
+@pytest.mark.parametrize("name", ["svd", "ties", "dare_ties", "knots"])
 def test_layers_found_side_by_side_are_those_found_in_turn_to_the_last_bit(name, monkeypatch):
     members = [random_member(seed, *[(40, 30 + layer) for layer in range(9)]) for seed in range(3)]
     merge, found = merges.get(name), []
     for threads in (1, 4):
-        monkeypatch.setattr(engine, "THREADS", threads)
+        monkeypatch.setattr(_steps, "THREADS", threads)
         found.append(combine(merge, ingredients(members, [1.0, 0.5, -1.0]), merge.schema()))
     one, other = found
     assert list(one.updates) == list(other.updates) == [f"l{layer}" for layer in range(9)]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from adapterstilts.compose.merges import Delta, Layer, Merge, MergeSettings
+from adapterstilts.compose.merges._steps import few_at_once
 from adapterstilts.compose.updates import Compressed, Matrix, Update, Updates, compress, compress_dense, must_fit, norm
 from adapterstilts.errors import UserError
-
-THREADS = min(4, os.cpu_count() or 1)  # layers whose factors are found side by side; BLAS holds no lock meanwhile
 
 
 @dataclass(frozen=True)
@@ -83,11 +79,8 @@ def combine(merge: Merge, given: LoraIngredients, settings: MergeSettings, rank:
     wanted = _rank(merge, given.members) if rank is None else rank
     merged = Merged({}, {}, {})
     layers = merge.combine(given, settings)
-    with ThreadPoolExecutor(THREADS) as pool:
-        while few := list(itertools.islice(layers, THREADS)):  # no more at once: a dense layer takes some 30 MB
-            found = pool.map(lambda one: _kept(merge, one[1], wanted), few)
-            for (name, _), (kept, before) in zip(few, found, strict=True):
-                merged.updates[name], merged.truncation[name], merged.norms[name] = kept.update, kept.truncation, before
+    for name, kept, before in few_at_once(layers, lambda one: (one[0], *_kept(merge, one[1], wanted))):
+        merged.updates[name], merged.truncation[name], merged.norms[name] = kept.update, kept.truncation, before
     return merged
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from adapterstilts.compose.merges import Delta, Ingredients, Layer, MergeSettings
+from adapterstilts.compose.merges._steps import few_at_once
 from adapterstilts.compose.merges._trim import row_blocks, thresholds
 from adapterstilts.compose.updates import Matrix
 from adapterstilts.config.identity import derive_seed
@@ -46,8 +47,9 @@ def merged_by_rows(
 ) -> Iterator[tuple[str, Delta]]:
     """Yield every layer, number by number: what `sieve_of(layer)` leaves of each member, times its weight, joined."""
     weights = {member: ingredients.weights[member] for member in present(ingredients)}
-    for layer in ingredients.layers():
-        yield layer.name, joined(layer, weights, sieve_of(layer), join)
+    yield from few_at_once(
+        ingredients.layers(), lambda layer: (layer.name, joined(layer, weights, sieve_of(layer), join))
+    )
 
 
 def joined(layer: Layer, weights: Mapping[int, float], sieve: Sieve, join: Join) -> Matrix:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from adapterstilts.compose.merges import Delta, Ingredients, Layer, Merge, MergeSettings
 from adapterstilts.compose.merges._elect import Join, Majority, electing, joined, keeping, present
+from adapterstilts.compose.merges._steps import few_at_once
 from adapterstilts.compose.merges._trim import thresholds
 from adapterstilts.compose.updates import Update, compress_dense, joint_svd
 
@@ -25,8 +26,9 @@ def combine(ingredients: Ingredients, settings: KnotsSettings) -> Iterator[tuple
     """Yield every layer as factors; the members' changes are never formed."""
     join = electing(settings.majority, settings.scale)
     weights = {member: ingredients.weights[member] for member in present(ingredients)}
-    for layer in ingredients.layers():
-        yield layer.name, _merged(layer, weights, settings.density, join)
+    yield from few_at_once(
+        ingredients.layers(), lambda layer: (layer.name, _merged(layer, weights, settings.density, join))
+    )
 
 
 def _merged(layer: Layer, weights: Mapping[int, float], density: float, join: Join) -> Update:

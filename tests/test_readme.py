@@ -30,7 +30,10 @@ shape: {layers: 1, hidden: 64, positions: 130}
 settings: {precision: fp32, train: {max_steps: 2, eval_examples: 4}}
 """
 
-TWO_LAYERS = {"schedule=0-4=0,1; 5=0.5,0.5; 6-17=1,0; 18=0.5,0.5; 19-23=0,1": "schedule=0=0,1; 1=0.5,0.5; 1.value=1,0"}
+TWO_LAYERS = {
+    "compose/layer-swapping": "swapped.yaml",
+    "schedule=0-4=0,1; 5=0.5,0.5; 6-17=1,0; 18=0.5,0.5; 19-23=0,1": "schedule=0=0,1; 1=0.5,0.5; 1.value=1,0",
+}
 
 
 def table(heading: str) -> list[list[str]]:
@@ -114,6 +117,9 @@ def folder(tmp_path, monkeypatch, mirror, base):
     monkeypatch.setattr("adapterstilts.exchange.push._api", Hub)
     (tmp_path / "notes.txt").write_text("".join(f"Habari ya leo ni ya {number}.\n" for number in range(40)))
     (tmp_path / "tiny.yaml").write_text(RECIPE)
+    (tmp_path / "swapped.yaml").write_text(
+        "about: a\nsource: b\nmembers: [c, d]\nhow: layers\nsettings: {schedule: '0=0,1; 1=1,0'}\n"
+    )
     [task], [rows] = (re.findall(rf"^```{kind}\n(.*?)^```", README, re.S | re.M) for kind in ("yaml", "csv"))
     (tmp_path / "pairs.yaml").write_text(task)
     for name in ("train.csv", "test.csv", "new.csv"):

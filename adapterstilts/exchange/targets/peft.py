@@ -53,10 +53,13 @@ class Peft:
     def check(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Load it by peft, onto the encoder or the task class."""
         import peft
+        import torch
 
         if source.head:
             with quiet():
-                model = auto_class(source.head).from_pretrained(source.files.folder, **labels_of(source.head))
+                # transformers 5 would else take a base that is kept in half precision as it is kept
+                made = {"dtype": torch.float32, **labels_of(source.head)}
+                model = auto_class(source.head).from_pretrained(source.files.folder, **made)
         else:
             model = load_encoder(source.files)
         wanted = expected(source)

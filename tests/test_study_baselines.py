@@ -98,3 +98,13 @@ def test_run_again_nothing_is_learned_anew(study):
     study.run()
     assert {path: path.stat().st_mtime_ns for path in study.folder.rglob("log.jsonl")} == files
     assert overview(study).as_json() == first
+
+
+def test_an_average_costs_all_its_runs_and_what_came_before_them_once(study):
+    costs = overview(study).costs.set_index("way")
+    members = [read_run(study.folder / f"targets/xnli/mean-{number}").record for number in range(2)]
+    before = [read_run(study.folder / f"intermediate/snli-2runs-lora-{number}").record for number in range(2)]
+    expected = sum(record.cost.train_s for record in (*members, *before))
+    assert costs.loc["mean", "seconds"] == pytest.approx(expected)
+    assert costs.loc["mean", "trained"] == members[0].cost.trainable_params.adapter > 0
+    assert costs.loc["mean", "bytes"] == read_run(study.folder / "targets/xnli/mean").record.cost.adapter_bytes > 0

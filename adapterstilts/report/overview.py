@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapterstilts.evaluation.files import read_metrics
 from adapterstilts.report.study import Study, Way
 from adapterstilts.report.tables import Table, amount
+from adapterstilts.store.run import Run, read_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,8 +110,8 @@ def _scores(folder: Path) -> dict[str, float]:
 def _costs(study: Study, way: Way) -> dict[str, Any]:
     """Return means over the trained targets: parameters and bytes of the module, seconds with all that came before."""
     reached = [target for target in study.targets if study.reaches(way, target)]
-    runs = [run for run in (study.scored(way, target) for target in reached) if run.phase == "target"]
-    records = [run.record for run in runs]
+    runs = [run for run in (study.scored(way, target) for target in reached) if _was_trained(run)]
+    costs = [_cost(run) for run in runs]
 
     def mean(values: list[float]) -> float:
         return sum(values) / max(1, len(values))
@@ -118,7 +119,37 @@ def _costs(study: Study, way: Way) -> dict[str, Any]:
     return {
         "way": way.name,
         "method": way.method,
-        "trained": mean([record.cost.trainable_params.adapter for record in records]),
-        "bytes": mean([record.cost.adapter_bytes for record in records]),
-        "seconds": mean([record.budget.train_s_with_parents for record in records]),
+        "trained": mean([cost.trained for cost in costs]),
+        "bytes": mean([cost.bytes for cost in costs]),
+        "seconds": mean([cost.seconds for cost in costs]),
     }
+
+
+class _Cost(NamedTuple):
+    """Of one target: parameters of the module that were trained, its bytes, seconds with all that came before."""
+
+    trained: float
+    bytes: float
+    seconds: float
+
+
+def _was_trained(run: Run) -> bool:
+    """Whether a run is a target's: trained for it, or the average of several that were."""
+    return run.phase == "target" or (run.phase == "average" and _members(run)[0].phase == "target")
+
+
+def _members(run: Run) -> list[Run]:
+    return [read_run(parent.path) for parent in run.record.parents]
+
+
+def _cost(run: Run) -> _Cost:
+    """Return what a target took; of an average all its runs, and what they have in common once."""
+    if run.phase != "average":
+        record = run.record
+        return _Cost(
+            record.cost.trainable_params.adapter, record.cost.adapter_bytes, record.budget.train_s_with_parents
+        )
+    own = [member.record for member in _members(run)]
+    before = own[0].budget.train_s_with_parents - own[0].cost.train_s
+    seconds = before + sum(record.cost.train_s for record in own)
+    return _Cost(own[0].cost.trainable_params.adapter, run.record.cost.adapter_bytes, seconds)

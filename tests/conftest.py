@@ -105,6 +105,20 @@ def with_head(base: Path) -> Callable[[str, Learnable, int], TransferModel]:
 
 
 @pytest.fixture(scope="session")
+def three_steps(mirror: Path) -> dict[str, object]:
+    """Settings of a training that is over soon and has moved its module."""
+    return {
+        "resources.mirror": str(mirror),
+        "precision": "fp32",
+        "train.max_steps": 3,
+        "train.eval_every": 3,
+        "train.learning_rate": 3e-2,
+        "train.batch_size": 8,
+        "data.max_length": 64,
+    }
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data, or a skip that says which folder is absent."""
     if not (REAL_DATA / "hub").is_dir():

@@ -288,7 +288,7 @@ def test_a_name_that_is_no_repository_is_refused(to, folder, hub):
     [
         ("https://huggingface.co/a/b and/or a/b, 1/2 </s></s>", None),
         ("[paper](https://arxiv.org/abs/1) (x)/y", None),
-        ('"base": "/work/x/tiny"', "/work/x/tiny"),
+        ('"base": "/srv/models/tiny"', "/srv/models/tiny"),
         ("C:\\Users\\me\\x", "C:\\Users\\me\\x"),
         ("(/home/me/x)", "/home/me/x"),
         ("file:///tmp/x", "file:///tmp/x"),

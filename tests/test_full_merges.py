@@ -264,9 +264,10 @@ def copies(members, tmp_path):
 
 
 def refused(said, copies, tmp_path, **options):
+    """Merge what must be refused; return what it has left behind."""
     with pytest.raises(UserError, match=said):
         merge(copies, out=tmp_path / "out", **{"how": "linear", **options})
-    assert [path for path in tmp_path.iterdir() if "out" in path.name] == []
+    return [path for path in tmp_path.iterdir() if "out" in path.name]
 
 
 @pytest.mark.parametrize(
@@ -288,22 +289,22 @@ def test_damaged_encoders_are_refused_and_nothing_is_left(damage, said, copies, 
         file.write_bytes(file.read_bytes()[:-1000])
     if damage == "none":
         file.unlink()
-    refused(said, copies, tmp_path)
+    assert refused(said, copies, tmp_path) == []
 
 
 def test_without_the_base_or_with_another_there_is_no_merge(copies, train, tmp_path, base, monkeypatch):
-    refused("cannot have the weight inf", copies, tmp_path, weights=[1, float("inf")])
-    refused("beyond fp32", copies, tmp_path, weights=[1e300, 1])
+    assert refused("cannot have the weight inf", copies, tmp_path, weights=[1, float("inf")]) == []
+    assert refused("beyond fp32", copies, tmp_path, weights=[1e300, 1]) == []
     own = tmp_path / "own-base"
     shutil.copytree(base, own)
     runs = [train(task, base_folder=own) for task in ("snli", "cosmos_qa")]
     tensors = load_file(own / "model.safetensors")
     next(iter(tensors.values())).view(-1)[0] += 1
     save_file(tensors, own / "model.safetensors", metadata={"format": "pt"})
-    refused("not the one that the runs were trained from", runs, tmp_path)
-    refused("stands on another base than --base", runs, tmp_path, base=str(own))
+    assert refused("not the one that the runs were trained from", runs, tmp_path) == []
+    assert refused("stands on another base than --base", runs, tmp_path, base=str(own)) == []
     shutil.rmtree(own)
-    refused("not a folder with a config.json", runs, tmp_path)
+    assert refused("not a folder with a config.json", runs, tmp_path) == []
     assert merge(runs, how="mean", base=str(base), out=tmp_path / "out").run.record.base.name == str(base)
 
 
@@ -311,7 +312,7 @@ def test_runs_of_two_bases_are_refused(members, train, tmp_path):
     second = train_intermediate  # from the first member's encoder, which is another base
     other = second("snli", out=tmp_path / "second", method="full", start=members[0].path, settings={
         "resources.mirror": members[0].record.config["resources"]["mirror"], "train.max_steps": 1})  # fmt: skip
-    refused("stands on another base", [members[1], other], tmp_path)
+    assert refused("stands on another base", [members[1], other], tmp_path) == []
 
 
 def test_what_was_written_wrongly_is_not_kept(copies, tmp_path, monkeypatch, with_own):
@@ -319,9 +320,9 @@ def test_what_was_written_wrongly_is_not_kept(copies, tmp_path, monkeypatch, wit
     monkeypatch.setattr(
         encoders, "write_tensors", lambda path, shapes, parts: real(path, shapes, (1.001 * p for p in parts))
     )
-    refused("away from the merge, allowed: 1e-06", copies, tmp_path)
+    assert refused("away from the merge, allowed: 1e-06", copies, tmp_path) == []
     with_own(LARGEST)
-    refused("away from the merge, allowed: 1e-06", copies, tmp_path, how="own")
+    assert refused("away from the merge, allowed: 1e-06", copies, tmp_path, how="own") == []
 
 
 def test_a_merge_that_is_not_itself_for_one_member_is_not_kept(copies, tmp_path, with_own):
@@ -329,7 +330,7 @@ def test_a_merge_that_is_not_itself_for_one_member_is_not_kept(copies, tmp_path,
         return ((name, 0.9 * delta) for name, delta in largest(ingredients, settings))
 
     with_own(replace(LARGEST, combine=shrunk))
-    refused("merge of one member is 0.1 away", copies, tmp_path, how="own")
+    assert refused("merge of one member is 0.1 away", copies, tmp_path, how="own") == []
 
 
 def test_a_signal_stops_a_merge_and_nothing_is_left(copies, tmp_path, with_own):

@@ -26,16 +26,8 @@ from adapterstilts.train.command import continue_mlm, train_intermediate, train_
 
 
 @pytest.fixture(scope="module")
-def settings(mirror):
-    return {
-        "resources.mirror": str(mirror),
-        "precision": "fp32",
-        "train.max_steps": 3,
-        "train.eval_every": 3,
-        "train.learning_rate": 3e-2,
-        "train.batch_size": 8,
-        "data.max_length": 64,
-    }
+def settings(three_steps):
+    return three_steps
 
 
 @pytest.fixture(scope="module")

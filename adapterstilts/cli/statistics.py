@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adapterstilts.cli import _options
+
+if TYPE_CHECKING:
+    from adapterstilts.compose.statistics import Kind
 
 
 @click.command(short_help="Measure a run on its own rows, for the merges regmean and fisher.")
@@ -36,11 +39,12 @@ def statistics(run: str, gram: bool, fisher: bool, base: str | None, **options: 
     """
     from adapterstilts.train.statistics import statistics as measure
 
-    kinds = [name for name, wanted in (("gram", gram), ("fisher", fisher)) if wanted]
+    flagged: dict[Kind, bool] = {"gram": gram, "fisher": fisher}
+    kinds = [kind for kind, wanted in flagged.items() if wanted]
     flags = _options.settings({key: options[key] for key in ("mirror", "device", "precision")})
     own = {key: options[key] for key in ("examples", "places", "labels") if options[key] is not None}
     named = {"tasks": options["tasks"]} if options["tasks"] else {}
-    for file in measure(run, kinds, base=base, settings={**flags, **own, **named}):  # type: ignore[arg-type]
+    for file in measure(run, kinds, base=base, settings={**flags, **own, **named}):
         click.echo(str(file))
 
 

@@ -45,7 +45,7 @@ class Statistics:
         key = input_of(layer) if self.kind == "gram" else layer
         try:
             with safe_open(self.file, framework="np") as tensors:
-                if key not in tensors.keys():  # noqa: SIM118 - a safetensors file is no mapping
+                if key not in set(tensors.keys()):
                     raise UserError(f"{self.file} has nothing measured for {layer}", fix=f"{self._again} --places all")
                 numbers = np.asarray(tensors.get_tensor(key), dtype=np.float64)
         except (OSError, SafetensorError) as error:

@@ -93,7 +93,7 @@ def _touched(module: Module) -> set[str]:
     from safetensors import safe_open
 
     with safe_open(module.folder / WEIGHTS, framework="pt") as tensors:
-        layers = {key.split(".lora_")[0] for key in tensors.keys()}  # noqa: SIM118 - it is no dict
+        layers = {key.split(".lora_")[0] for key in sorted(tensors.keys())}
     return {f"{layer[layer.index('encoder.layer.') :]}.weight" for layer in layers}
 
 

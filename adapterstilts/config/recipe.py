@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from adapterstilts.errors import UserError, nearest
 
@@ -32,26 +34,88 @@ def find_recipe(name: str) -> Path:
         if Path(name).is_file():
             return Path(name)
         raise UserError(f"there is no recipe {name}", fix="give a file that exists, or a name such as mini/base")
-    folder = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[-1])
-    known = {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.rglob("*.yaml"))}
+    known = all_recipes()
     if name not in known:
         raise UserError(f"there is no recipe {name!r}", fix=nearest(name, known))
     return known[name]
 
 
+def all_recipes() -> dict[str, Path]:
+    """Return the files of the recipes that come with the program, by name, sorted."""
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[-1])
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.rglob("*.yaml"))}
+
+
 def read_recipe(name: str, schema: type[Schema]) -> Schema:
     """Return a recipe as `schema`; a UserError tells which of its entries is wrong, with its line and value."""
-    import yaml
-
     file = find_recipe(name)
     try:
-        return schema.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML", where=str(error), fix="mend the line it names") from None
+        return schema.model_validate(read_yaml(file))
     except ValidationError as error:
-        raise refusal(
-            file, [Wrong(one["loc"], f" = {one['input']!r}: {one['msg']}") for one in error.errors()]
-        ) from None
+        raise refusal(file, [problem(one, schema) for one in error.errors()]) from None
+
+
+def read_yaml(file: Path) -> Any:
+    """Return the content of a YAML file; a UserError for what is none, and for a name that stands twice in one place.
+
+    (YAML's reader would keep the last of the two and say nothing.)
+    """
+    import yaml
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        twice = [*_twice(yaml.compose(text, Loader=_loader()), ())]
+        content = yaml.load(text, Loader=_loader())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not YAML", where=str(error), fix="mend the line it names") from None
+    if twice:
+        raise UserError(f"{file} has names that stand twice", where="\n  ".join(twice), fix="rename one of each")
+    return content
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _twice(node: Any, place: tuple[str, ...]) -> Iterator[str]:
+    """Yield where a name stands a second time among its neighbours."""
+    first: dict[str, int] = {}
+    for key, value in node.value if node is not None and node.id == "mapping" else ():
+        line = key.start_mark.line + 1
+        if key.value in first and key.value != "<<":
+            yield f"line {line}: {'.'.join((*place, key.value))} (first on line {first[key.value]})"
+        first.setdefault(key.value, line)
+        yield from _twice(value, (*place, key.value))
+
+
+def problem(detail: ErrorDetails, schema: type[BaseModel]) -> Wrong:
+    """Return what a schema says against one entry; of a key that it does not know, the nearest that it does."""
+    place = tuple(detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        known = _keys_at(schema, place[:-1])
+        return Wrong(place, f": unknown key, {nearest(str(place[-1]), known)}")
+    if detail["type"] == "missing":
+        return Wrong(place, ": needed, and not given")
+    if detail["type"] == "too_short":
+        return Wrong(place, ": is empty, and one is needed at least")
+    message = detail["msg"].removeprefix("Value error, ")
+    return Wrong(place, f" = {detail['input']!r}: {message[0].lower()}{message[1:]}")
+
+
+def _keys_at(schema: Any, place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that a schema takes at a place; names that a person may choose lead on to what they hold."""
+    for part in place:
+        options = [schema, *typing.get_args(schema)]
+        model = next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if model is None:
+            continue
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        schema = fields[str(part)].annotation if part in fields else schema
+    options = [schema, *typing.get_args(schema)]
+    models = [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
+    return [field.alias or name for model in models for name, field in model.model_fields.items()]
 
 
 def refusal(file: Path, problems: Iterable[Wrong]) -> UserError:
@@ -59,7 +123,7 @@ def refusal(file: Path, problems: Iterable[Wrong]) -> UserError:
     import yaml
 
     lines = dict(_lines(yaml.compose(file.read_text(encoding="utf-8")), ()))
-    told = sorted((_line(lines, one.place), ".".join(map(str, one.place)) + one.text) for one in problems)
+    told = sorted({(_line(lines, one.place), ".".join(map(str, one.place)) + one.text) for one in problems})
     where = "\n  ".join(f"line {line}: {text}" for line, text in told)
     return UserError(f"{file} is not a recipe of this kind", where=where, fix="mend these")
 

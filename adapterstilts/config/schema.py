@@ -161,6 +161,17 @@ class EvaluationSettings(Frozen):
     resources: ResourceSettings = ResourceSettings()
 
 
+class SearchSettings(Frozen):
+    """How a search is made; `adapterstilts fuse --help` and the guide say what each of these means."""
+
+    examples: int = Field(64, ge=1)
+    budget: int = Field(40, ge=1)
+    l1: float = Field(0.05, ge=0, allow_inf_nan=False)
+    bound: float = Field(1.5, gt=0, allow_inf_nan=False)
+    step: float = Field(0.5, gt=0, allow_inf_nan=False)
+    head: str | None = None
+
+
 class RecipeUsed(Frozen):
     """The recipe that a run's settings are from: `sure` says how surely each that it gave is known."""
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from adapterstilts.config.identity import fingerprint
@@ -33,6 +34,19 @@ def inside(root: Path, name: str) -> Path:
     return root / name
 
 
+_patient: ContextVar[bool] = ContextVar("patient", default=False)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Inside the block, wait for folders that another process holds: steps of one study may meet in a run's folder."""
+    token = _patient.set(True)
+    try:
+        yield
+    finally:
+        _patient.reset(token)
+
+
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold `folder` for this process; a UserError tells when another one holds it, unless this one is to wait.
@@ -44,7 +58,7 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=-1 if wait else 0)
+        lock.acquire(timeout=-1 if wait or _patient.get() else 0)
     except Timeout:
         raise UserError(f"another process is working in {folder}", fix="wait for it, or choose another --out") from None
     try:

@@ -28,6 +28,8 @@ class Task:
     are the label names in the order of the head's outputs, empty where the format has none; the data's own
     order is mapped onto it by name. `rows` holds the known row counts, by language and split.
 
+    `rows_of` names other tasks of the catalog whose rows its own train rows are.
+
     What only some tasks need: `unlabelled` says what a label of -1 means, `drop` where the data set
     documents it as "no gold label", `refuse` everywhere else. `wording` says the codes of a field in words.
     `id_prefix` tells a language's rows by their id, where one configuration holds all languages. `held_out`
@@ -74,6 +76,7 @@ class Task:
     id_prefix: Mapping[str, str] = field(default_factory=dict)
     held_out: float = 0.0
     learns_from: tuple[str, ...] = ()
+    rows_of: tuple[str, ...] = ()
     no_answer: bool = False
     notes: str = ""
     version: int = 1

@@ -19,5 +19,6 @@ TASK = Task(
     licence="free for any purpose (Google)",
     source="Yang et al. 2019; XTREME (Hu et al. 2020)",
     rows={language: {"train": 49401, "dev": 2000, "test": 2000} for language in _LANGUAGES},
+    rows_of=("paws",),
     notes="The rows of google/xtreme are not used: it drops some and stores the labels as strings.",
 )

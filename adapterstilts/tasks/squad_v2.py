@@ -23,6 +23,7 @@ TASK = Task(
     source="Rajpurkar et al. 2018",
     rows={"en": {"train": 130319, "dev": 11873}},
     no_answer=True,
+    rows_of=("squad_v1",),
     notes=(
         "A question without an answer has empty lists. No answer is predicted where its score is above the best "
         "span's, without a threshold tuned on dev rows. The test rows are not public."

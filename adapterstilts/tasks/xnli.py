@@ -19,5 +19,6 @@ TASK = Task(
     licence="CC BY-NC 4.0 (non-commercial)",
     source="Conneau et al. 2018; XTREME (Hu et al. 2020)",
     rows={language: {"train": 392702, "dev": 2490, "test": 5010} for language in _LANGUAGES},
+    rows_of=("mnli",),
     notes="Training rows of other languages than English are machine translations (XNLI-MT).",
 )

@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from adapterstilts.compose.certificate import write_certificate
 from adapterstilts.compose.merge import merge
 from adapterstilts.config.identity import derive_seed, fingerprint
 from adapterstilts.config.resolve import read_settings
-from adapterstilts.config.schema import Frozen
+from adapterstilts.config.schema import SearchSettings
 from adapterstilts.console import log, progress
 from adapterstilts.data.batches import by_length
 from adapterstilts.data.own import find_tasks
@@ -47,17 +46,6 @@ from adapterstilts.translation.journal import read_lines
 JOURNAL = "search.jsonl"
 
 _OF_TRAININGS = ("train.", "method.", "mlm.", "reuse_head", "recipe")
-
-
-class SearchSettings(Frozen):
-    """How a search is made; `adapterstilts fuse --help` and the guide say what each of these means."""
-
-    examples: int = Field(64, ge=1)
-    budget: int = Field(40, ge=1)
-    l1: float = Field(0.05, ge=0, allow_inf_nan=False)
-    bound: float = Field(1.5, gt=0, allow_inf_nan=False)
-    step: float = Field(0.5, gt=0, allow_inf_nan=False)
-    head: str | None = None
 
 
 class Look(NamedTuple):

@@ -18,24 +18,31 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Work:
-    """A step at work: its own folder, and what the steps before it have left.
+    """A step at work: its study's folder, its own folder for a run, and what the steps before it have left.
 
-    `out` is where a run goes. `runs`: by the part that they play, the run folders of the steps before it. `facts`: what
-    those steps have found out, by identity. `resources`: dotted settings that say where the work is done.
+    `runs`: by the part that they play, the run folders of the steps before it; of a select step, what it has chosen.
+    `facts`: what those steps have found out, by the same parts. `resources`: dotted settings that say where the work is
+    done.
     """
 
     step: Step
+    study: Path
     out: Path
     runs: Mapping[str, tuple[Path, ...]]
-    facts: Mapping[str, Facts]
+    facts: Mapping[str, tuple[Facts, ...]]
     resources: Mapping[str, Any]
+
+    def relative(self, path: Path | str) -> str:
+        """Return a path as facts hold it: from the study's folder, so that this can be moved."""
+        return Path(path).resolve().relative_to(self.study.resolve()).as_posix()
 
 
 class Kind(Protocol):
     """One kind of step. `version` grows when the same settings would give something else.
 
     `run` does the work, or goes on with it, and returns what is to be remembered of it; where it leads to a run,
-    `run` in it names the run's folder. `writes_into`: the part whose run folder it writes into; "" for its own.
+    `run` in it is that run's folder, from the study's. `writes_into`: the part whose run folder it writes into; "" for
+    its own alone.
     """
 
     version: int

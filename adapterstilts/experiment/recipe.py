@@ -71,7 +71,7 @@ class Way(_Part):
     of other ways; `fuse`: of other ways, learned with each target. `match`: no intermediate task, but each target is
     trained for as many examples as this other way has seen in all. `how`, `weights`, `rank`: of a merge or fusion.
     `runs`: every training, of targets too, is done so often from the same first weights, and averaged.
-    `methods`: only these; None: all that suit. `shown`: whether targets are trained from it, or only other ways need it.
+    `methods`: only these; None: all that suit. `shown`: whether targets are trained from it, or only others need it.
     """
 
     learn: Tasks | None = None

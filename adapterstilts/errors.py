@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 EXIT_BUG = 1
 EXIT_USER = 2
+EXIT_PARTIAL = 3  # some steps of a study failed; the others are done
 EXIT_RESUMABLE = 75  # EX_TEMPFAIL of sysexits.h: a scheduler may start the same command again
 EXIT_ABORT = 130
 

@@ -33,16 +33,27 @@ class StopRequest:
         log(f"{self.signal_name}: stopping at the next safe point (again: stop at once)")
 
 
+_active: list[StopRequest] = []
+
+
 @contextmanager
 def listening() -> Iterator[StopRequest]:
-    """Listen for SIGTERM and Ctrl-C inside the block, and give the old handlers back after it."""
+    """Listen for SIGTERM and Ctrl-C inside the block, and give the old handlers back after it.
+
+    Inside another such block this is that one's request: what it was asked before is not forgotten.
+    """
+    if _active:
+        yield _active[-1]
+        return
     request = StopRequest()
     # Python lets only the main thread handle signals; elsewhere the caller's own handling stands.
     in_main = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGTERM, signal.SIGINT) if in_main else ()
     old = {number: signal.signal(number, request._receive) for number in numbers}
+    _active.append(request)
     try:
         yield request
     finally:
+        _active.remove(request)
         for number, handler in old.items():
             signal.signal(number, handler)

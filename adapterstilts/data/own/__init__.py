@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapterstilts.data.own.declaration import read_own
 from adapterstilts.errors import UserError
 from adapterstilts.tasks import Task, tasks
 from adapterstilts.tasks._groups import must_be_known
@@ -22,6 +21,8 @@ def find_task(name: str) -> Task:
     Raises UserError: an unknown name, or everything that is wrong with the file and the files that it names.
     """
     if is_own(name):
+        from adapterstilts.data.own.declaration import read_own  # numpy: nothing that planning needs
+
         return read_own(Path(name))
     beside = next((file for file in (f"{name}.yaml", f"{name}.yml") if Path(file).is_file()), None)
     if beside and name not in tasks.names():

@@ -19,8 +19,8 @@ def score(metric: str, gold: list, prediction: list) -> dict[str, float]:
 
 
 def test_equal_tags_in_a_row_are_one_chunk_but_tags_with_s_are_not():
-    assert chunks(0, ["NOUN", "NOUN", "VERB"]) == {(0, "NOUN", 0, 1), (0, "VERB", 2, 2)}
-    assert chunks(0, ["SYM", "SYM"]) == {(0, "SYM", 0, 0), (0, "SYM", 1, 1)}
+    assert chunks(["NOUN", "NOUN", "VERB"]) == {("NOUN", 0, 1), ("VERB", 2, 2)}
+    assert chunks(["SYM", "SYM"]) == {("SYM", 0, 0), ("SYM", 1, 1)}
 
 
 def test_no_chunk_on_either_side_scores_zero_as_official():

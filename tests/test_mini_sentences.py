@@ -85,8 +85,8 @@ def test_translations_stand_side_by_side_with_the_hubs_newline(translations, lan
 def names_in(words):
     """Return the names among labelled words, by their kind."""
     labels = [label for _, label in words]
-    found = sorted(chunks(0, labels), key=lambda chunk: chunk[2])
-    return [(kind, " ".join(form for form, _ in words[begin : end + 1])) for _, kind, begin, end in found]
+    found = sorted(chunks(labels), key=lambda chunk: chunk[1])
+    return [(kind, " ".join(form for form, _ in words[begin : end + 1])) for kind, begin, end in found]
 
 
 def test_a_report_is_a_told_fact_with_names_around_it():

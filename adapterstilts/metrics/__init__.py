@@ -7,13 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from adapterstilts.errors import UserError
 from adapterstilts.registry import Catalog
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Numbers = npt.NDArray[np.float64]
+
 Scores = dict[str, float]
 Score = Callable[[Sequence[Any], Sequence[Any]], Scores]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How the main score follows from numbers that are added up over examples, so that examples can be drawn anew.
+
+    `of(gold, prediction)` returns the numbers of each example, (examples, k); `main(sums)` takes sums of them over
+    any examples, (..., k), and returns what those score, (...).
+    """
+
+    of: Callable[[Sequence[Any], Sequence[Any]], Numbers]
+    main: Callable[[Numbers], Numbers]
 
 
 @dataclass(frozen=True)
@@ -27,7 +45,8 @@ class Metric:
     predictions are made of.
 
     `languages` holds the scorers of a metric whose rules are not the same in every language (MLQA), by language;
-    `score` is English's then. Empty: one for all.
+    `score` is English's then. Empty: one for all. `parts` is what examples are drawn anew by, `parts_by_language` the
+    same where rules differ; None: nobody has said, and statistics know only whole runs.
     """
 
     main: str
@@ -36,6 +55,8 @@ class Metric:
     lists: frozenset[Literal["gold", "prediction"]] = frozenset()
     predicted: Literal["string", "float64"] = "string"
     languages: Mapping[str, Score] = field(default_factory=dict)
+    parts: Parts | None = None
+    parts_by_language: Mapping[str, Parts] = field(default_factory=dict)
 
     def of(self, language: str) -> Score:
         """Return how answers in `language` are scored; a UserError where the metric has no rules for it."""
@@ -45,6 +66,10 @@ class Metric:
                 fix=f"it has: {', '.join(sorted(self.languages))}",
             )
         return self.languages.get(language, self.score)
+
+    def parts_of(self, language: str) -> Parts | None:
+        """Return what the main score in `language` is added up from; None where nobody has said."""
+        return self.parts_by_language.get(language, self.parts)
 
 
 metrics: Catalog[Metric] = Catalog("adapterstilts.metrics", "METRIC", "metric")

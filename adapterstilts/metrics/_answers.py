@@ -14,8 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+import numpy as np
+
 from adapterstilts.errors import UserError
-from adapterstilts.metrics import Scores
+from adapterstilts.metrics import Parts, Scores
+from adapterstilts.metrics._sums import Numbers, share
 
 Rules = Callable[[str], str]
 
@@ -49,7 +52,23 @@ def best_of_answers(gold: Sequence[Sequence[str]], prediction: Sequence[str], ru
     if not all(gold):
         row = next(number for number, answers in enumerate(gold) if not answers)
         raise UserError(f"row {row} has no answer, and only questions with one are scored so", fix="use squad_v2")
-    rows = list(zip(gold, prediction, strict=True))
-    exact = 100.0 * fmean(max(exact_match(answer, given, rules) for answer in answers) for answers, given in rows)
-    f1 = 100.0 * fmean(max(token_f1(answer, given, rules) for answer in answers) for answers, given in rows)
+    exact, f1 = (100.0 * fmean(column) for column in zip(*_each(gold, prediction, rules), strict=True))
     return {"exact_match": exact, "f1": f1, "em_f1": (exact + f1) / 2}
+
+
+def answer_parts(rules: Rules = normalise) -> Parts:
+    """Return the parts of `em_f1` where answers are compared by `rules`."""
+    return Parts(lambda gold, prediction: em_f1_parts(_each(gold, prediction, rules)), share)
+
+
+def em_f1_parts(rows: Sequence[tuple[float, float]]) -> Numbers:
+    """Return the mean of exact match and F1 of each row, and 1: (rows, 2)."""
+    return np.array([((exact + f1) / 2, 1.0) for exact, f1 in rows])
+
+
+def _each(gold: Sequence[Sequence[str]], prediction: Sequence[str], rules: Rules) -> list[tuple[float, float]]:
+    """Return exact match and F1 of each row, each the best over its answers."""
+    return [
+        (max(exact_match(one, given, rules) for one in answers), max(token_f1(one, given, rules) for one in answers))
+        for answers, given in zip(gold, prediction, strict=True)
+    ]

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adapterstilts.metrics import Metric, Scores
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._sums import Numbers, share
 
 
 def _score(gold: Sequence[str], prediction: Sequence[str]) -> Scores:
+    return {"accuracy": float(share(_parts(gold, prediction).sum(axis=0)))}
+
+
+def _parts(gold: Sequence[str], prediction: Sequence[str]) -> Numbers:
+    """Return whether each is right, and 1, (examples, 2)."""
     right = np.asarray(gold, dtype=object) == np.asarray(prediction, dtype=object)
-    return {"accuracy": 100.0 * float(np.mean(right))}
+    return np.column_stack([right, np.ones(len(right))]).astype(np.float64)
 
 
-METRIC = Metric(main="accuracy", version=1, score=_score)
+METRIC = Metric(main="accuracy", version=1, score=_score, parts=Parts(_parts, share))

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterstilts.metrics import Metric, Scores
+import numpy as np
 
-Chunk = tuple[int, str, int, int]  # sentence, type, first and last position
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._sums import Numbers, agreement, f1_share
+
+Chunk = tuple[str, int, int]  # type, first and last position
 
 _OUTSIDE = "O"
 
 
-def chunks(sentence: int, tags: Sequence[str]) -> set[Chunk]:
+def chunks(tags: Sequence[str]) -> set[Chunk]:
     """Return the chunks of one sentence by the CoNLL-2000 rules on the first letter of each tag.
 
     The first letter counts as the prefix (B, I, E, S, O) and what follows the last '-' as the type; a bare
@@ -27,7 +30,7 @@ def chunks(sentence: int, tags: Sequence[str]) -> set[Chunk]:
     for position, tag in enumerate([*tags, _OUTSIDE]):
         prefix, kind = tag[0], tag.rsplit("-", 1)[-1]
         if _ends(before, type_before, prefix, kind):
-            found.add((sentence, type_before, begin, position - 1))
+            found.add((type_before, begin, position - 1))
         if _begins(before, type_before, prefix, kind):
             begin = position
         before, type_before = prefix, kind
@@ -47,16 +50,23 @@ def _begins(before: str, type_before: str, prefix: str, kind: str) -> bool:
 
 
 def _score(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Scores:
-    truth = set().union(*(chunks(i, tags) for i, tags in enumerate(gold)))
-    guess = set().union(*(chunks(i, tags) for i, tags in enumerate(prediction)))
-    right = len(truth & guess)
-    precision = right / len(guess) if guess else 0.0
-    recall = right / len(truth) if truth else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
+    precision, recall, f1 = map(float, agreement(*_parts(gold, prediction).sum(axis=0)))
     pairs = [p for tags, guesses in zip(gold, prediction, strict=True) for p in zip(tags, guesses, strict=True)]
     accuracy = sum(a == b for a, b in pairs) / len(pairs) if pairs else 0.0
     scores = {"f1": f1, "precision": precision, "recall": recall, "token_accuracy": accuracy}
     return {name: 100.0 * value for name, value in scores.items()}
 
 
-METRIC = Metric(main="f1", version=1, score=_score, lists=frozenset({"gold", "prediction"}))
+def _parts(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Numbers:
+    """Return how many chunks of each sentence are right, guessed and true: (sentences, 3)."""
+    rows = [_count(chunks(tags), chunks(guesses)) for tags, guesses in zip(gold, prediction, strict=True)]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 3)
+
+
+def _count(truth: set[Chunk], guess: set[Chunk]) -> tuple[int, int, int]:
+    return len(truth & guess), len(guess), len(truth)
+
+
+METRIC = Metric(
+    main="f1", version=1, score=_score, lists=frozenset({"gold", "prediction"}), parts=Parts(_parts, f1_share)
+)

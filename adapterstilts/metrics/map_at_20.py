@@ -10,15 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterstilts.metrics import Metric, Scores
+import numpy as np
+
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._sums import Numbers, share
 
 RANKED = 20
 
 
 def _score(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Scores:
-    pairs = zip(gold, prediction, strict=True)
-    total = sum(average_precision(right, ranked) for right, ranked in pairs)
-    return {"map@20": 100.0 * total / len(gold)}
+    return {"map@20": 100.0 * sum(_precisions(gold, prediction)) / len(gold)}
+
+
+def _parts(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Numbers:
+    """Return each question's average precision, and 1: (questions, 2)."""
+    return np.array([(precision, 1.0) for precision in _precisions(gold, prediction)])
+
+
+def _precisions(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> list[float]:
+    return [average_precision(right, ranked) for right, ranked in zip(gold, prediction, strict=True)]
 
 
 def average_precision(right: Sequence[str], ranked: Sequence[str], count: int = RANKED) -> float:
@@ -31,4 +41,6 @@ def average_precision(right: Sequence[str], ranked: Sequence[str], count: int = 
     return total / min(len(wanted), count) if wanted else 0.0
 
 
-METRIC = Metric(main="map@20", version=1, score=_score, lists=frozenset({"gold", "prediction"}))
+METRIC = Metric(
+    main="map@20", version=1, score=_score, lists=frozenset({"gold", "prediction"}), parts=Parts(_parts, share)
+)

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from adapterstilts.metrics import Metric, Scores
+import numpy as np
+
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._sums import Numbers, share
 
 
 def _score(gold: Sequence[str], prediction: Sequence[Sequence[float]]) -> Scores:
@@ -19,4 +22,16 @@ def _score(gold: Sequence[str], prediction: Sequence[Sequence[float]]) -> Scores
     return {"accuracy": 100.0 * right / max(1.0, hidden), "loss": mean, "perplexity": perplexity}
 
 
-METRIC = Metric(main="accuracy", version=1, score=_score, lists=frozenset({"prediction"}), predicted="float64")
+def _parts(gold: Sequence[str], prediction: Sequence[Sequence[float]]) -> Numbers:
+    """Return how many hidden tokens of each text are right, and how many there are: (texts, 2)."""
+    return np.array([(right, hidden) for hidden, right, _ in prediction], dtype=np.float64)
+
+
+METRIC = Metric(
+    main="accuracy",
+    version=1,
+    score=_score,
+    lists=frozenset({"prediction"}),
+    predicted="float64",
+    parts=Parts(_parts, share),
+)

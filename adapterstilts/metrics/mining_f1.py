@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from adapterstilts.metrics import Metric, Scores
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._sums import Numbers, agreement, f1_share
 
 
 def best_threshold(scores: Sequence[float], right: Sequence[bool], gold: int) -> float:
@@ -25,32 +25,26 @@ def best_threshold(scores: Sequence[float], right: Sequence[bool], gold: int) ->
     found = np.cumsum(np.asarray(right, dtype=np.int64))
     if not len(found) or not found[-1]:
         return 0.0
-    f1 = _f1(found, np.arange(1, len(found) + 1), gold)
-    last = int(np.argmax(f1))
+    *_, reached = agreement(found, np.arange(1, len(found) + 1), gold)
+    last = int(np.argmax(reached))
     if last + 1 == len(scores):
         # Here the official search reads past the end and stops. The lowest score keeps what gave the best F1: all.
         return float(scores[last])
     return (float(scores[last]) + float(scores[last + 1])) / 2
 
 
-def _f1(found: npt.NDArray[np.int64], mined: npt.NDArray[np.int64], gold: int) -> npt.NDArray[np.float64]:
-    """Return the F1 (0 to 1) of `found` right pairs among `mined`; 0 where none is right."""
-    precision, recall = found / mined, found / gold
-    f1: npt.NDArray[np.float64] = 2 * precision * recall / np.where(found > 0, precision + recall, 1.0)
-    return f1
-
-
 def _score(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Scores:
-    truth, mined = _pairs(gold), _pairs(prediction)
-    found = len(truth & mined)
-    precision = found / len(mined) if mined else 0.0
-    recall = found / len(truth) if truth else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if found else 0.0
+    precision, recall, f1 = map(float, agreement(*_parts(gold, prediction).sum(axis=0)))
     return {"f1": 100.0 * f1, "precision": 100.0 * precision, "recall": 100.0 * recall}
 
 
-def _pairs(items: Sequence[Sequence[str]]) -> set[tuple[int, str]]:
-    return {(sentence, other) for sentence, others in enumerate(items) for other in others}
+def _parts(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Numbers:
+    """Return how many pairs of each sentence are right, mined and true: (sentences, 3)."""
+    pairs = [(set(true), set(mined)) for true, mined in zip(gold, prediction, strict=True)]
+    rows = [(len(true & mined), len(mined), len(true)) for true, mined in pairs]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 3)
 
 
-METRIC = Metric(main="f1", version=1, score=_score, lists=frozenset({"gold", "prediction"}))
+METRIC = Metric(
+    main="f1", version=1, score=_score, lists=frozenset({"gold", "prediction"}), parts=Parts(_parts, f1_share)
+)

@@ -14,8 +14,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import partial
 
-from adapterstilts.metrics import Metric, Score, Scores
-from adapterstilts.metrics._answers import best_of_answers
+from adapterstilts.metrics import Metric, Parts, Score, Scores
+from adapterstilts.metrics._answers import answer_parts, best_of_answers
 
 _ARTICLES = {
     "en": r"\b(?:a|an|the)\b",
@@ -50,10 +50,16 @@ def _scorer(language: str) -> Score:
     return score
 
 
+def _parts(language: str) -> Parts:
+    return answer_parts(partial(normalise, language=language))
+
+
 METRIC = Metric(
     main="em_f1",
     version=1,
     score=_scorer("en"),
     lists=frozenset({"gold"}),
     languages={language: _scorer(language) for language in _ARTICLES},
+    parts=_parts("en"),
+    parts_by_language={language: _parts(language) for language in _ARTICLES},
 )

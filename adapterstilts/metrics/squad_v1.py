@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapterstilts.metrics import Metric, Scores
-from adapterstilts.metrics._answers import best_of_answers
+from adapterstilts.metrics._answers import answer_parts, best_of_answers
 
 
 def _score(gold: Sequence[Sequence[str]], prediction: Sequence[str]) -> Scores:
     return best_of_answers(gold, prediction)
 
 
-METRIC = Metric(main="em_f1", version=1, score=_score, lists=frozenset({"gold"}))
+METRIC = Metric(main="em_f1", version=1, score=_score, lists=frozenset({"gold"}), parts=answer_parts())

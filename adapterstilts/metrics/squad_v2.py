@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from adapterstilts.metrics import Metric, Scores
-from adapterstilts.metrics._answers import exact_match, normalise, token_f1
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._answers import em_f1_parts, exact_match, normalise, token_f1
+from adapterstilts.metrics._sums import Numbers, share
 
 
 def _score(gold: Sequence[Sequence[str]], prediction: Sequence[str]) -> Scores:
-    rows = [_score_row(answers, given) for answers, given in zip(gold, prediction, strict=True)]
+    rows = _rows(gold, prediction)
     exact, f1 = (100.0 * fmean(column) for column in zip(*rows, strict=True))
     scores = {"exact_match": exact, "f1": f1, "em_f1": (exact + f1) / 2}
     has_answer = [row_f1 for answers, (_, row_f1) in zip(gold, rows, strict=True) if answers]
@@ -26,6 +27,14 @@ def _score(gold: Sequence[Sequence[str]], prediction: Sequence[str]) -> Scores:
     if no_answer:
         scores["no_answer_accuracy"] = 100.0 * fmean(no_answer)
     return scores
+
+
+def _parts(gold: Sequence[Sequence[str]], prediction: Sequence[str]) -> Numbers:
+    return em_f1_parts(_rows(gold, prediction))
+
+
+def _rows(gold: Sequence[Sequence[str]], prediction: Sequence[str]) -> list[tuple[float, float]]:
+    return [_score_row(answers, given) for answers, given in zip(gold, prediction, strict=True)]
 
 
 def _score_row(answers: Sequence[str], given: str) -> tuple[float, float]:
@@ -39,4 +48,4 @@ def _score_row(answers: Sequence[str], given: str) -> tuple[float, float]:
     return exact, max(exact, *(token_f1(answer, given) for answer in counted))
 
 
-METRIC = Metric(main="em_f1", version=1, score=_score, lists=frozenset({"gold"}))
+METRIC = Metric(main="em_f1", version=1, score=_score, lists=frozenset({"gold"}), parts=Parts(_parts, share))

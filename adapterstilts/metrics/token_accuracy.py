@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterstilts.metrics import Metric, Scores
+import numpy as np
+
+from adapterstilts.metrics import Metric, Parts, Scores
+from adapterstilts.metrics._sums import Numbers, share
 
 
 def _score(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Scores:
     """Return the accuracy of lists of tags; a sentence counts by its words."""
-    sentences = zip(gold, prediction, strict=True)
-    right = [tag == guess for tags, guesses in sentences for tag, guess in zip(tags, guesses, strict=True)]
-    return {"token_accuracy": 100.0 * sum(right) / len(right) if right else 0.0}
+    right, words = map(float, _parts(gold, prediction).sum(axis=0))
+    return {"token_accuracy": 100.0 * right / words if words else 0.0}
 
 
-METRIC = Metric(main="token_accuracy", version=1, score=_score, lists=frozenset({"gold", "prediction"}))
+def _parts(gold: Sequence[Sequence[str]], prediction: Sequence[Sequence[str]]) -> Numbers:
+    """Return how many words of each sentence have the right tag, and how many there are: (sentences, 2)."""
+    pairs = [list(zip(tags, guesses, strict=True)) for tags, guesses in zip(gold, prediction, strict=True)]
+    rows = [(sum(tag == guess for tag, guess in sentence), len(sentence)) for sentence in pairs]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 2)
+
+
+METRIC = Metric(
+    main="token_accuracy",
+    version=1,
+    score=_score,
+    lists=frozenset({"gold", "prediction"}),
+    parts=Parts(_parts, share),
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,19 +25,22 @@ _NOTHING = 1e-9  # points: spreads below it are rounding
 
 
 @dataclass(frozen=True)
-class Judged:
+class Difference:
     """A mean difference (points) and what is known of it.
 
-    `basis`: what `low` and `high` take into account. "range" says that they are merely the smallest and largest seed,
-    with no `p` and nothing `detectable`: there are under three seeds, or nothing varies. `seed_sd` is the standard
+    `low` to `high` is the 95 % interval, `basis` what it takes into account; `lowest` to `highest` is merely the range
+    over seeds. With the basis "range" there is no interval, no `p` and nothing `detectable`: there are under three
+    seeds, or nothing varies at all (then p is 1 where the difference is 0). `seed_sd` is the standard
     deviation that other seeds would add to one run's difference, `item_sd` the one that another set of as many test
     items would add, the same to all seeds; None where one seed cannot tell. `detectable` is the true
     difference that 80 % of such studies would find (two-sided, 5 %, before a correction for many comparisons).
     """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    lowest: float
+    highest: float
     basis: Basis
     seeds: int
     p: float | None
@@ -58,7 +61,7 @@ class Spread:
         return float(stdtrit(min(self.freedom, 1e12), share))
 
 
-def judge(values: Numbers, draws: Numbers | None) -> Judged:
+def judge(values: Numbers, draws: Numbers | None) -> Difference:
     """Judge differences `values` (seeds,) and, on items drawn anew, `draws` (draws, seeds); None: no items are known.
 
     Raises UserError for numbers that are not finite.
@@ -67,16 +70,20 @@ def judge(values: Numbers, draws: Numbers | None) -> Judged:
     value, seeds = float(values.mean()), len(values)
     spreads = standard_errors(values, draws) if seeds >= FEWEST_SEEDS else []
     seed_sd, item_sd = components(values, draws)
+    known = Difference(
+        value, None, None, float(values.min()), float(values.max()), "range", seeds, None, seed_sd, item_sd, None
+    )
     if all(spread.error < _NOTHING for spread in spreads):
-        same = bool(spreads) and abs(value) < _NOTHING
-        low, high = float(values.min()), float(values.max())
-        return Judged(value, low, high, "range", seeds, 1.0 if same else None, seed_sd, item_sd, None)
+        return replace(known, p=1.0) if spreads and abs(value) < _NOTHING else known
     above = 0.5 + LEVEL / 2
     half = max(spread.quantile(above) * spread.error for spread in spreads)
-    detectable = max((spread.quantile(above) + spread.quantile(POWER)) * spread.error for spread in spreads)
-    basis: Basis = "seeds" if draws is None else "seeds and items"
-    return Judged(
-        value, value - half, value + half, basis, seeds, p_value(value, spreads), seed_sd, item_sd, detectable
+    return replace(
+        known,
+        low=value - half,
+        high=value + half,
+        basis="seeds" if draws is None else "seeds and items",
+        p=p_value(value, spreads),
+        detectable=max((spread.quantile(above) + spread.quantile(POWER)) * spread.error for spread in spreads),
     )
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from adapterstilts.errors import UserError
 from adapterstilts.stats import Numbers
-from adapterstilts.stats.difference import FEWEST_SEEDS, LEVEL, Spread, crossed, judge
+from adapterstilts.stats.difference import FEWEST_SEEDS, LEVEL, Difference, Spread, crossed, judge
 
 
 @dataclass(frozen=True)
 class Share:
-    """1.0: as much as the other method gains. `value` is None where `why` says so, `low` and `high` under three seeds."""
+    """1.0: as much as the other method gains. `value` is None where `why` says so, the ends also under three seeds."""
 
     value: float | None
     low: float | None
@@ -32,8 +32,9 @@ def share_kept(gain: Numbers, reference: Numbers, draws: tuple[Numbers, Numbers]
     if len(gain) != len(reference):
         raise UserError(f"a share needs the same seeds on both sides, not {len(gain)} and {len(reference)}")
     judged = judge(reference, draws[1] if draws else None)
-    if judged.low <= 0 <= judged.high:
-        return Share(None, None, None, f"the reference's own gain may be 0 ({judged.low:+.1f} to {judged.high:+.1f})")
+    low, high = _ends(judged)
+    if low <= 0 <= high:
+        return Share(None, None, None, f"the reference's own gain may be 0 ({low:+.1f} to {high:+.1f})")
     if judged.value < 0:
         return Share(None, None, None, f"the reference loses {-judged.value:.1f}: there is no gain to keep")
     value = float(gain.mean() / reference.mean())
@@ -43,6 +44,13 @@ def share_kept(gain: Numbers, reference: Numbers, draws: tuple[Numbers, Numbers]
         _fieller(gain, reference, covariance, spread) for covariance, spread in _covariances(gain, reference, draws)
     ]
     return Share(value, min(low for low, _ in ends), max(high for _, high in ends))
+
+
+def _ends(judged: Difference) -> tuple[float, float]:
+    """Return the interval's ends, the range's where there is no interval."""
+    if judged.low is None or judged.high is None:
+        return judged.lowest, judged.highest
+    return judged.low, judged.high
 
 
 def _covariances(

@@ -52,6 +52,9 @@ class Task:
     the data's bare numbers from 0 on, where its authors say their order, and `counted_as` says as which other label
     one counts where a head does not know it.
 
+    `parallel` says that test rows of the same id say the same in all languages: statistics draw such rows together. Where
+    the data has no ids, their numbers are meant.
+
     `translated` is never declared: it says of the languages that a mirror's machine translations add by what they were
     translated (`data/translated.py`).
     """
@@ -87,6 +90,7 @@ class Task:
     files: Mapping[str, Mapping[Split, str]] = field(default_factory=dict)
     train_language: str = "en"
     streamed: bool = False
+    parallel: bool = False
     open_labels: bool = False
     numbered: tuple[str, ...] = ()
     counted_as: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,7 @@ TASK = Task(
     roles=("target",),
     category="inference",
     difficulty=2,
+    parallel=True,
     licence="Apache-2.0 on its card; translated from XNLI, which is CC BY-NC 4.0 (non-commercial)",
     source="Adelani et al. 2025 (IrokoBench), from Conneau et al. 2018",
     rows={language: {"dev": 450, "test": 600} for language in _NAMES},

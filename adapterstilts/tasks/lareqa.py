@@ -18,6 +18,7 @@ TASK = Task(
     roles=("target",),
     category="retrieval",
     difficulty=3,
+    parallel=True,
     licence="CC BY-SA 4.0",
     source="Roy et al. 2020 (arXiv 2004.05484); XTREME-R (Ruder et al. 2021)",
     rows={language: {"test": 1190 + candidates} for language, candidates in _CANDIDATES.items()},

@@ -29,6 +29,7 @@ TASK = Task(
     roles=("target",),
     category="QA",
     difficulty=3,
+    parallel=True,
     licence="CC BY-SA 3.0",
     source="Lewis et al. 2020; XTREME (Hu et al. 2020)",
     rows=_ROWS,

@@ -16,6 +16,7 @@ TASK = Task(
     roles=("target",),
     category="paraphrase",
     difficulty=2,
+    parallel=True,
     licence="free for any purpose (Google)",
     source="Yang et al. 2019; XTREME (Hu et al. 2020)",
     rows={language: {"train": 49401, "dev": 2000, "test": 2000} for language in _LANGUAGES},

@@ -23,6 +23,7 @@ TASK = Task(
     roles=("target",),
     category="commonsense",
     difficulty=3,
+    parallel=True,
     licence="CC BY 4.0",
     source="Ponti et al. 2020; XTREME-R (Ruder et al. 2021)",
     rows={language: {"dev": 100, "test": 500} for language in _LANGUAGES},

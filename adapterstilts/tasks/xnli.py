@@ -16,6 +16,7 @@ TASK = Task(
     roles=("target",),
     category="inference",
     difficulty=2,
+    parallel=True,
     licence="CC BY-NC 4.0 (non-commercial)",
     source="Conneau et al. 2018; XTREME (Hu et al. 2020)",
     rows={language: {"train": 392702, "dev": 2490, "test": 5010} for language in _LANGUAGES},

@@ -21,6 +21,7 @@ TASK = Task(
     roles=("target",),
     category="QA",
     difficulty=3,
+    parallel=True,
     licence="CC BY-SA 4.0",
     source="Artetxe et al. 2020; XTREME (Hu et al. 2020)",
     rows={language: {"test": 1190} for language in _LANGUAGES},

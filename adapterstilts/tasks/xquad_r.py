@@ -15,6 +15,7 @@ TASK = Task(
     roles=("target",),
     category="retrieval",
     difficulty=3,
+    parallel=True,
     licence="CC BY-SA 4.0",
     source="Roy et al. 2020 (arXiv 2004.05484), from XQuAD (Artetxe et al. 2020)",
     reshape="paragraphs",

@@ -1,0 +1,116 @@
+"""Pictures by matplotlib, as SVG that stands in a page: no id twice, no style of its own, nothing from elsewhere.
+
+Widths are chosen so that a picture fits a narrow screen at its natural size: text is never made smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 3.75
+"""Inches of a picture; 360 pixels on a screen."""
+
+_SETTINGS = {"svg.hashsalt": "adapterstilts", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}
+_SETTINGS |= {"text.parse_math": False}  # a name with two dollar signs is no formula
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+_INK, _LINES = "#3c4043", "#e3e3e3"
+_CHARACTER = 0.078
+"""Inches of a character at the most, in the size of labels."""
+
+
+@dataclass
+class Picture:
+    """A picture being drawn; `svg` is filled when it is done."""
+
+    axes: Axes
+    svg: str = field(default="")
+
+
+@contextmanager
+def picture(
+    name: str, described: str, height: float, labels: Sequence[str] = (), width: float = WIDTH
+) -> Iterator[Picture]:
+    """Give a plot to draw on; afterwards `svg` of what is given holds the picture.
+
+    `name` begins every id and must be one on the page. `described`: for those who cannot see it. `labels`: what stands
+    left of the plot, which makes room for it. Sizes are inches.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height))
+        left = (0.16 + _CHARACTER * max((len(label) for label in labels), default=6)) / width
+        figure.subplots_adjust(left=left, right=1 - 0.14 / width, bottom=0.46 / height, top=1 - 0.1 / height)
+        figure.patch.set_visible(False)
+        drawn = Picture(figure.subplots())
+        _calm(drawn.axes)
+        yield drawn
+        written = StringIO()
+        figure.savefig(written, format="svg", metadata=_NO_METADATA)
+    drawn.svg = _inline(written.getvalue(), name, described)
+
+
+def rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of a plot, the first on top."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+
+
+def zero(axes: Axes, *, upright: bool = True) -> None:
+    """Draw the line of no difference."""
+    draw = axes.axvline if upright else axes.axhline
+    draw(0, color="#777777", linewidth=1, zorder=1)
+
+
+def height_of(lines: int, each: float = 0.2) -> float:
+    """Return the inches of a plot with so many rows."""
+    return 0.6 + each * max(lines, 2)
+
+
+def _calm(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#b5b5b5")
+    axes.tick_params(colors=_INK, length=3, color="#b5b5b5")
+    axes.xaxis.label.set_color(_INK)
+    axes.yaxis.label.set_color(_INK)
+    axes.grid(color=_LINES, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.patch.set_visible(False)
+
+
+def _inline(svg: str, name: str, described: str) -> str:
+    """Return an SVG to stand inside HTML: without namespaces, which HTML knows, and with ids that begin with `name`."""
+    root = ElementTree.fromstring(svg)
+    for parent in list(root.iter()):
+        parent.tag = parent.tag.split("}")[-1]
+        parent.attrib = {key.split("}")[-1]: value for key, value in parent.attrib.items()}
+    for parent in list(root.iter()):
+        for child in [one for one in parent if one.tag in {"style", "metadata"}]:
+            parent.remove(child)
+    _rename(root, name)
+    root.attrib.pop("version", None)
+    root.attrib.update({"role": "img", "aria-label": described})
+    return ElementTree.tostring(root, encoding="unicode").strip()
+
+
+def _rename(root: ElementTree.Element, name: str) -> None:
+    """Put `name` before every id that something refers to, and drop all others."""
+    text = " ".join(value for one in root.iter() for key, value in one.attrib.items() if key != "id")
+    for one in root.iter():
+        for key, value in one.attrib.items():
+            if "#" in value:
+                one.attrib[key] = value.replace("url(#", f"url(#{name}-") if key != "href" else f"#{name}-{value[1:]}"
+        if (own := one.attrib.pop("id", "")) and f"#{own}" in text:
+            one.attrib["id"] = f"{name}-{own}"

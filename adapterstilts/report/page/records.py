@@ -1,0 +1,138 @@
+"""What the study was made with: certificates, settings, versions, what is missing, and how to make it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from adapterstilts.report.page import _words
+from adapterstilts.report.page._blocks import (
+    Block,
+    Code,
+    Facts,
+    Fold,
+    Grid,
+    Row,
+    Section,
+    Subtitle,
+    Words,
+    line,
+    number,
+    word,
+)
+from adapterstilts.report.page._study import Study
+from adapterstilts.report.page._words import figure, lines_of
+
+Settings = Mapping[str, Any]
+
+
+def certificates(study: Study) -> Section:
+    """Show what every composition is made of, and how its checks came out."""
+    reading = (
+        "A composition says what it computes and from which members; each check stands beside what it was allowed, and "
+        "a composition that fails one is never written."
+    )
+    found = study.results.certificates
+    blocks = [_certificate(f"{way}, {method}", one) for (way, method), one in found.items()]
+    return Section(
+        "certificates", "Certificates of compositions", reading, blocks or [line("Nothing is composed here.")]
+    )
+
+
+def _certificate(name: str, certificate: Settings) -> Fold:
+    members = [str(PurePath(one.get("path", "")).name) for one in certificate.get("members", ())]
+    kind, checks = certificate.get("kind", "composition"), certificate.get("checks", {})
+    title = f"{name}: {kind} of {_words.counted(len(members), 'member')}, {_words.counted(len(checks), 'check')} held"
+    facts = [("how", certificate.get("how")), ("formula", certificate.get("formula"))]
+    facts += [("source", certificate.get("source")), ("rank", certificate.get("rank"))]
+    facts += [("probe", _probe(certificate.get("probe")))]
+    pairs = [(key, str(value)) for key, value in [*facts, *certificate.get("settings", {}).items()] if value]
+    blocks: list[Block] = [Facts(pairs), _members(name, certificate), _checks(name, checks)]
+    return Fold(title, blocks)
+
+
+def _probe(probe: Settings | None) -> str:
+    return f"{'made' if probe.get('done') else 'not made'}: {probe.get('what')}" if probe else ""
+
+
+def _members(name: str, certificate: Settings) -> Grid:
+    made = []
+    for one in certificate.get("members", ()):
+        names = [PurePath(one.get("path", "")).name, " ".join(one.get("tasks", ())), " + ".join(one.get("modules", ()))]
+        weight = figure(one, "weight")
+        written = "" if weight is None else f"{weight:.3g}"
+        made.append(Row([*map(word, names), number(written, weight), word(str(one.get("digest", "")))]))
+    return Grid(f"Members of {name}", ["member", "tasks", "method", "weight", "digest"], made)
+
+
+def _checks(name: str, checks: Settings) -> Grid:
+    made = []
+    for check, one in checks.items():
+        largest, allowed = figure(one, "largest"), figure(one, "allowed")
+        figures = [number(f"{value:.3g}" if value is not None else "", value) for value in (largest, allowed)]
+        made.append(Row([word(check), *figures]))
+    return Grid(f"Checks of {name}", ["check", "largest figure", "allowed"], made)
+
+
+def configuration(study: Study) -> Section:
+    """Show in which settings methods and ways differ, and what is the same everywhere."""
+    reading = "Only settings that differ are shown; – means that there is no such setting there."
+    found = study.results.configurations
+    if not found:
+        return Section("configuration", "Differences in settings", reading, [line("No settings are recorded.")])
+    results, blocks = study.results, list[Block]()
+    methods = {method: found[key] for method in results.methods if (key := (results.baseline, method)) in found}
+    if len(methods) > 1:
+        blocks += [Subtitle(f"Between methods, on “{results.baseline}”"), _differing(methods)]
+    for method in results.methods:
+        ways = {way: found[key] for way in results.ways if (key := (way, method)) in found}
+        if len(ways) > 1:
+            blocks += [Subtitle(f"Between ways, with {method}"), _differing(ways)]
+    same = [(key, values[0]) for key, values in _valued(found).items() if len(set(values)) == 1]
+    blocks.append(Fold(f"{_words.counted(len(same), 'setting')} the same everywhere", [Facts(same)]))
+    return Section("configuration", "Differences in settings", reading, blocks)
+
+
+def _valued(many: Mapping[Any, Settings]) -> dict[str, list[str]]:
+    """Return, by setting, how it is written in each of many configurations."""
+    keys = sorted({key for one in many.values() for key in one})
+    return {key: [_written(one[key]) if key in one else _words.NONE for one in many.values()] for key in keys}
+
+
+def _differing(named: Mapping[str, Settings]) -> Block:
+    made = [Row([word(key), *map(word, values)]) for key, values in _valued(named).items() if len(set(values)) > 1]
+    if not made:
+        return line("They are the same.")
+    return Grid(f"Settings that differ between {', '.join(named)}", ["setting", *named], made)
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def environment(study: Study) -> Section:
+    """Show the versions and the machine."""
+    pairs = [(key, str(value)) for key, value in study.results.environment.items()]
+    blocks: list[Block] = [Facts(pairs)] if pairs else [line("Nothing is recorded of the environment.")]
+    return Section("environment", "Environment", "What the runs were made with.", blocks)
+
+
+def holes(study: Study) -> Section:
+    """List every run that is missing, with its reason."""
+    reading = "A row is a run that should be there and is not; a failure is told by its first line."
+    frame = study.results.holes
+    if frame.empty:
+        return Section("holes", "Holes", reading, [line("None: every run of the study is there.")])
+    many = len(study.groups) > 1
+    columns = [*(("base", "variant") if many else ()), "method", "way", "target", "seed", "why"]
+    made = [Row([word(str(one.get(column, ""))) for column in columns]) for one in lines_of(frame)]
+    summary = f"{_words.counted(len(frame), 'run')} missing; “status” names the command that tries failed ones again."
+    return Section("holes", "Holes", reading, [Words([summary]), Grid("Missing runs", columns, made)])
+
+
+def command(study: Study) -> Section:
+    """Show how to make all of it again."""
+    reading = "Run where the recipe lies; what is done already is not done again."
+    return Section("command", "Make it again", reading, [Code(study.results.command)])

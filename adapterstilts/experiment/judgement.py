@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -275,6 +276,7 @@ def _frame(lines: Iterator[Line], columns: Sequence[str], family: str | None = N
     if "p" in columns:
         many = frame[family] if family else pd.Series("all", index=frame.index)
         for _, rows in frame.groupby(many, sort=False).groups.items():
-            frame.loc[rows, "p_holm"] = holm([None if pd.isna(p) else float(p) for p in frame.loc[rows, "p"]])
+            corrected = holm([None if pd.isna(p) else float(p) for p in frame.loc[rows, "p"]])
+            frame.loc[rows, "p_holm"] = [math.nan if p is None else p for p in corrected]
     figures = [name for name in columns if name not in _WORDS]
     return frame.astype(dict.fromkeys(figures, "float64"))

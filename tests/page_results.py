@@ -66,9 +66,24 @@ def results(seeds: tuple[int, ...] = SEEDS) -> Results:
          6e8 + 1e8 * METHODS.index(run[0]), 4000)
         for run in ran
     ]  # fmt: skip
-    swept = [(*run, layer, 20.0 + 5 * layer - layer**2 + wobble(run, layer)) for run in ran if run[2] == "tatoeba" for layer in range(5)]
+    swept = [
+        (*run, layer, 20.0 + 5 * layer - layer**2 + wobble(run, layer))
+        for run in ran
+        if run[2] == "tatoeba"
+        for layer in range(5)
+    ]
     tried = [
-        ("lora", "none", target, 0, f"target {target}", "train.learning_rate", rate, 50 + 4 * wobble(target, rate), rate == 1e-3)
+        (
+            "lora",
+            "none",
+            target,
+            0,
+            f"target {target}",
+            "train.learning_rate",
+            rate,
+            50 + 4 * wobble(target, rate),
+            rate == 1e-3,
+        )
         for target in TARGETS
         for rate in (3e-4, 1e-3, 3e-3)
     ]
@@ -116,7 +131,11 @@ def judged(study: Results) -> Judged:
     english = study.scores[study.scores.language == "en"].groupby(list(CELL)).score.mean()
     seeds = study.scores.groupby(list(CELL)).seed.nunique()
     cells = [(BASE, "", method, way, target) for method in METHODS for way in WAYS for target in TARGETS]
-    gains = [gain(study, cell, what, found, seeds) for what, found in (("zero-shot", means), ("en", english)) for cell in cells]
+    gains = [
+        gain(study, cell, what, found, seeds)
+        for what, found in (("zero-shot", means), ("en", english))
+        for cell in cells
+    ]
     against = [
         {**named(cell), **difference(study, cell, means, (*cell[:2], REFERENCE, *cell[3:]))}
         for cell in cells
@@ -143,7 +162,11 @@ def difference(study: Results, cell: tuple[str, ...], means: pd.Series, start: t
     few = len(study.seeds) < 3
     ends = {"low": value - half, "high": value + half, "lowest": math.nan, "highest": math.nan}
     ranged = {"low": math.nan, "high": math.nan, "lowest": value - half, "highest": value + half}
-    return {"difference": value, **(ranged if few else ends), "p_holm": math.nan if few else 0.004 if abs(value) > half else 0.4}
+    return {
+        "difference": value,
+        **(ranged if few else ends),
+        "p_holm": math.nan if few else 0.004 if abs(value) > half else 0.4,
+    }
 
 
 def gain(study: Results, cell: tuple[str, ...], what: str, means: pd.Series, seeds: pd.Series) -> dict[str, object]:
@@ -163,7 +186,9 @@ def gain(study: Results, cell: tuple[str, ...], what: str, means: pd.Series, see
 
 
 def share(cell: tuple[str, ...], means: pd.Series) -> dict[str, object]:
-    start, full, zero = ((*cell[:2], *rest, cell[4]) for rest in ((cell[2], BASELINE), (REFERENCE, cell[3]), (REFERENCE, BASELINE)))
+    start, full, zero = (
+        (*cell[:2], *rest, cell[4]) for rest in ((cell[2], BASELINE), (REFERENCE, cell[3]), (REFERENCE, BASELINE))
+    )
     gained = means[full] - means[zero]
     known = cell in means and gained > 0
     value = (means[cell] - means[start]) / gained if known else math.nan

@@ -60,7 +60,8 @@ class Layout:
     """A study's steps, and which of them belong to which place of the grid.
 
     `prepared`: what the targets of a way start from, None for the bare base. `swept` and `retained`: the scores of
-    retrieval in every layer, by target, and of the tasks before. `selected`: the steps that choose among what is tried.
+    retrieval in every layer, by target, and of the tasks before. `selected`: the steps that choose among what is tried,
+    with way and target ("" where an intermediate task's training is chosen).
     """
 
     graph: Graph
@@ -68,7 +69,7 @@ class Layout:
     prepared: dict[tuple[Point, str], str | None] = field(default_factory=dict)
     swept: dict[tuple[Point, str, str], str] = field(default_factory=dict)
     retained: dict[tuple[Point, str], str] = field(default_factory=dict)
-    selected: list[str] = field(default_factory=list)
+    selected: dict[str, tuple[Point, str, str]] = field(default_factory=dict)
 
 
 def build(study: Study) -> Layout:
@@ -186,7 +187,7 @@ class _Builder:
             ids = tuple(self._averaged(point, training, one, parents or {}) for one in values)
             label = self._label(point, training.target or "", training.way, "chosen")
             chosen = self._add("select", label, {"by": "dev", "values": values}, {"tried": ids})
-            self.found.selected.append(chosen)
+            self.found.selected[chosen] = (point, training.way, training.target or "")
             return chosen
         leader = self.trained(first, training.way, training.target) if training.target else None
         leader = leader or self.prepared(first, training.way)

@@ -134,13 +134,13 @@ class _Collection:
                 yield {**point._asdict(), "way": way, "target": target, "layer": found["layer"], "score": score}
 
     def _chosen(self) -> Iterator[Line]:
-        for identity in self.layout.selected:
+        for identity, (point, way, target) in self.layout.selected.items():
             facts, step = self.done.get(identity), self.layout.graph.steps[identity]
+            place = {**point._asdict(), "way": way, "target": target, "step": step.label.removesuffix(", chosen")}
             if facts:
                 for number, (values, score) in enumerate(zip(step.settings["values"], facts["scores"], strict=True)):
                     for key, value in values.items():
-                        yield {"step": step.label.removesuffix(", chosen"), "key": key, "value": value,
-                               "score": score, "kept": number == facts["kept"]}  # fmt: skip
+                        yield {**place, "key": key, "value": value, "score": score, "kept": number == facts["kept"]}
 
     def _holes(self) -> Iterator[Line]:
         """Yield the places of the grid without scores, and why there are none."""

@@ -28,7 +28,7 @@ class Results:
       (of runs that were tried and not chosen, in equal shares on the seeds that profit), peak_memory_bytes, examples.
     - `retained` (no target): task, language, now, alone.
     - `layers`: layer, score (mean over languages), of retrieval targets.
-    - `chosen`: step (what was chosen for: a label), key, value, score, kept (whether it is the one).
+    - `chosen` (target "": an intermediate task's training): step (what was chosen for: a label), key, value, score, kept (whether it is the one).
     - `holes`: why (a failure's first line, or "not run").
 
     `baseline`: the way that differences are to. `reference`: the method that others are held against; None: there is no

@@ -168,7 +168,7 @@ class Demands:
 
     def _is_mini(self, step: Step) -> bool:
         """Whether its rows are the embedded world's: where it says so, or where it works on the embedded base."""
-        return str(step.settings.get("mirror") or self.base(step.id)) == MINI
+        return MINI in (step.settings.get("mirror") or self.base(step.id), step.settings.get("model"))
 
     def _first(self, identity: str) -> Step:
         """Return a step, or in a choice's place the first of what it chooses among."""
@@ -181,7 +181,9 @@ class Demands:
     def _base(self, identity: str) -> str | None:
         step = self.graph.steps[identity]
         before = self._before(step)
-        return str(step.settings["base"]) if "base" in step.settings or not before else self.base(before[0])
+        if "base" in step.settings or not before:  # a translation has none
+            return step.settings.get("base")
+        return self.base(before[0])
 
     def _module(self, identity: str) -> Module:
         """Return what a step trains or puts together; a training that goes on has the shape of what it starts from."""

@@ -25,6 +25,7 @@ from adapterstilts.experiment.record import LOG, RUN, Cost, Done, read_done, rec
 from adapterstilts.experiment.step import Step, folder_of
 from adapterstilts.interrupt import StopRequest, listening
 from adapterstilts.store.manifest import Damaged
+from adapterstilts.store.places import patience
 
 _POLL_S = 0.2
 
@@ -92,7 +93,8 @@ def _measured(step: Step, kind: Kind, work: Work, written: Path) -> Done:
     _forget_peak_memory()
     log(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {step.label} ({step.id}), process {os.getpid()}")
     begun = time.perf_counter()
-    facts = kind.run(work)
+    with patience():  # several steps may write into one run folder
+        facts = kind.run(work)
     seconds = time.perf_counter() - begun
     device = str(work.resources["resources.device"]).partition(":")[0]
     size = max(0, bytes_in(written) - before)

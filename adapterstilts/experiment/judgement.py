@@ -37,7 +37,7 @@ _SELECTION = ("base", "variant", "method", "rule", "target", "way", "score", "wh
 class Judged:
     """What statistics has made of a study's results, in points. NaN or None stands where there is no figure.
 
-    `low` and `high` bound a 95 % interval, `basis` says what it takes into account; with fewer than three seeds there is
+    `low` and `high` bound a 95 % interval, `basis` says what it takes into account; under three seeds there is
     none, and `lowest` and `highest` are the range over seeds. `why`: the reason of a hole, or what is missing in a
     mean; "" where nothing is. `p_holm`: p after Holm's correction over all of a frame (of `gains`: of the same
     languages). `seed_sd`, `item_sd`: what other seeds and other test items would change (`stats/difference.py`).

@@ -77,8 +77,8 @@ def judge_results(results: Results, *, draws: int = DRAWS) -> Judged:
     """
     study = _Study(results, draws)
     return Judged(
-        gains=_frame(study.gains(), _GAINS, family="languages"),
-        against_reference=_frame(study.against_reference(), _AGAINST),
+        gains=_frame(_corrected(study.gains()), _GAINS),
+        against_reference=_frame(_corrected(study.against_reference()), _AGAINST),
         kept=_frame(study.kept(), _KEPT),
         selection=_frame(study.selection(), _SELECTION),
     )
@@ -268,15 +268,20 @@ def _tuples(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, 
     return frame[list(columns)].itertuples(index=False, name=None)
 
 
-def _frame(lines: Iterator[Line], columns: Sequence[str], family: str | None = None) -> pd.DataFrame:
-    """Return lines as a frame with these columns; p values are corrected over the lines that share a `family`."""
+def _corrected(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yield lines with their p corrected over all of them that are of the same languages."""
+    families: dict[str, list[Line]] = {}
+    everything = list(lines)
+    for line in everything:
+        families.setdefault(line.get("languages", ZERO_SHOT), []).append(line)
+    for family in families.values():
+        for line, p in zip(family, holm([line.get("p") for line in family]), strict=True):
+            line["p_holm"] = p
+    yield from everything
+
+
+def _frame(lines: Iterator[Line], columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(list(lines), columns=list(columns))
-    if "p" in columns:
-        many = frame[family] if family else pd.Series("all", index=frame.index)
-        for _, rows in frame.groupby(many, sort=False).groups.items():
-            corrected = holm([None if pd.isna(p) else float(p) for p in frame.loc[rows, "p"]])
-            frame.loc[rows, "p_holm"] = [math.nan if p is None else p for p in corrected]
-    figures = [name for name in columns if name not in _WORDS]
-    return frame.astype(dict.fromkeys(figures, "float64"))
+    return frame.astype({name: "float64" for name in columns if name not in _WORDS})

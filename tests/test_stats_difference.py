@@ -48,6 +48,12 @@ def test_the_interval_is_the_wider_of_both_and_p_goes_with_it():
     assert by_items.basis == "seeds and items"
 
 
+def test_few_items_have_students_quantile():
+    draws = drawn(VALUES, 5.0, 0.0)
+    many, few = judge(VALUES, draws), judge(VALUES, draws, items=10)
+    assert (few.high - few.value) / (many.high - many.value) == pytest.approx(scipy.stats.t.ppf(0.975, 9) / 1.959964)
+
+
 @pytest.mark.parametrize("shift", [-6.0, -2.0, 0.0, 0.5, 3.0, 7.0, 11.0])
 def test_the_interval_excludes_0_just_where_p_is_below_5_percent(shift):
     values = VALUES + shift

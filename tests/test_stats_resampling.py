@@ -8,6 +8,7 @@ import scipy.stats
 
 from adapterstilts.errors import UserError
 from adapterstilts.metrics import metrics
+from adapterstilts.metrics._sums import share as accuracy
 from adapterstilts.stats import resampling
 from adapterstilts.stats.clusters import Clusters, clusters
 from adapterstilts.stats.resampling import Language, resample
@@ -21,8 +22,11 @@ def shares(right: np.ndarray) -> np.ndarray:
     return np.stack([right, np.ones_like(right)], axis=-1).astype(float)
 
 
-def accuracy(sums: np.ndarray) -> np.ndarray:
-    return 100 * sums[..., 0] / sums[..., 1]
+def test_draws_have_the_variance_of_a_mean():
+    right = np.array([[1, 0, 1, 1, 0]])
+    of = clusters({"en": IDS[:5]}, parallel=False)["en"]
+    found = resample([Language(shares(right), of)], accuracy, draws=20000)
+    assert float(found.draws.var()) == pytest.approx((100.0 * right[0]).var(ddof=1) / 5, rel=0.05)
 
 
 def test_scores_are_plain_means_over_languages():
@@ -59,9 +63,9 @@ def test_a_draw_of_rows_scores_what_the_metric_gives_on_them():
         assert drawn == pytest.approx(wanted, abs=1e-9)
 
 
-def test_each_draw_takes_as_many_clusters_as_there_are():
+def test_each_draw_takes_one_cluster_fewer_than_there_are():
     weights = resampling._weights(np.random.default_rng(0), 50, 7)
-    assert weights.sum(axis=1).tolist() == [7.0] * 50
+    assert weights.sum(axis=1).tolist() == [6.0] * 50
     assert weights.std() > 0.5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,6 +59,11 @@ class Evidence:
     drawn: Resampled | None
     columns: Mapping[Trained, int]
     incomplete: Mapping[Trained, str] = field(default_factory=dict)
+
+    @property
+    def items(self) -> float:
+        """How many items rows were drawn from; infinite where none were."""
+        return math.inf if self.drawn is None else self.drawn.items
 
     @cached_property
     def _seeds(self) -> dict[System, list[int]]:

@@ -198,7 +198,7 @@ class _Study:
         gain, drawn = shown.difference(one[0].system, one[1].system, seeds)
         full, drawn_full = shown.difference(reference[0].system, reference[1].system, seeds)
         draws = None if drawn is None or drawn_full is None else (drawn, drawn_full)
-        return share_kept(gain, full, draws)
+        return share_kept(gain, full, draws, shown.items)
 
     def missing(self, place: _Place, languages: str = ZERO_SHOT, named: str = "") -> str:
         """Return what a cell lacks and why, "" where nothing: all of it, or seeds."""
@@ -245,7 +245,7 @@ class _Study:
 def _compared(shown: Evidence, one: System, other: System) -> Difference | None:
     """Return the judged difference of two systems over the seeds that both have; None where there is none."""
     seeds = shown.seeds(one, other)
-    return judge(*shown.difference(one, other, seeds)) if seeds else None
+    return judge(*shown.difference(one, other, seeds), shown.items) if seeds else None
 
 
 def _line(found: Difference | None) -> Line:
@@ -257,9 +257,9 @@ def _line(found: Difference | None) -> Line:
 def _effect(found: Difference | None, shown: Evidence, baseline: System) -> Line:
     """Return a difference and its interval by the standard deviation between test items of the baseline's score."""
     draws = shown.draws(baseline, shown.seeds(baseline))
-    if found is None or draws is None or shown.drawn is None:
+    if found is None or draws is None:
         return {}
-    between = item_deviation(draws, shown.drawn.items)
+    between = item_deviation(draws, shown.items)
     figures = {"effect": found.value, "effect_low": found.low, "effect_high": found.high}
     return {name: value / between for name, value in figures.items() if value is not None and between > 0}
 

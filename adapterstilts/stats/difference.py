@@ -61,14 +61,16 @@ class Spread:
         return float(stdtrit(min(self.freedom, 1e12), share))
 
 
-def judge(values: Numbers, draws: Numbers | None) -> Difference:
+def judge(values: Numbers, draws: Numbers | None, items: float = math.inf) -> Difference:
     """Judge differences `values` (seeds,) and, on items drawn anew, `draws` (draws, seeds); None: no items are known.
+
+    `items`: how many there are to draw from, which is felt where they are few.
 
     Raises UserError for numbers that are not finite.
     """
     _must_be_finite(values, draws)
     value, seeds = float(values.mean()), len(values)
-    spreads = standard_errors(values, draws) if seeds >= FEWEST_SEEDS else []
+    spreads = standard_errors(values, draws, items) if seeds >= FEWEST_SEEDS else []
     seed_sd, item_sd = components(values, draws)
     known = Difference(
         value, None, None, float(values.min()), float(values.max()), "range", seeds, None, seed_sd, item_sd, None
@@ -87,20 +89,20 @@ def judge(values: Numbers, draws: Numbers | None) -> Difference:
     )
 
 
-def standard_errors(values: Numbers, draws: Numbers | None) -> list[Spread]:
+def standard_errors(values: Numbers, draws: Numbers | None, items: float = math.inf) -> list[Spread]:
     """Return the spread over seeds and, where `draws` are known, the bootstrap's over seeds and items."""
     seeds = len(values)
     over_seeds = Spread(float(values.std(ddof=1)) / math.sqrt(seeds), seeds - 1)
     if draws is None:
         return [over_seeds]
-    return [over_seeds, Spread(math.sqrt(crossed(draws[:, None, :])[0, 0]), math.inf)]
+    return [over_seeds, Spread(math.sqrt(crossed(draws[:, None, :])[0, 0]), items - 1)]
 
 
 def crossed(draws: Numbers) -> Numbers:
     """Return the covariance (m, m) of m means over seeds, seeds and items both drawn anew; `draws` (draws, m, seeds).
 
     Items have been drawn. Seeds are drawn in all ways at once, in closed form, one fewer than there are: as many would
-    make their spread too small by (seeds - 1) / seeds (McCarthy and Snowden 1985), by a third with three.
+    make their variance too small by 1 / seeds, a third with three; items are drawn so, too (`resampling.py`).
     """
     count, _, seeds = draws.shape
     means = draws.mean(axis=-1)
@@ -135,7 +137,7 @@ def components(values: Numbers, draws: Numbers | None) -> tuple[float | None, fl
     return math.sqrt(max(0.0, of_seeds)), math.sqrt(shared)
 
 
-def item_deviation(draws: Numbers, items: int) -> float:
+def item_deviation(draws: Numbers, items: float) -> float:
     """Return the standard deviation between test items of one system's score, from its `draws` (draws, seeds).
 
     For accuracy in one language it is 100 sqrt(p (1 - p)); for scores that are no mean it is that of an item's

@@ -38,9 +38,10 @@ class Resampled:
 def resample(
     languages: Iterable[Language], main: Callable[[Numbers], Numbers], *, draws: int = DRAWS, seed: int = 0
 ) -> Resampled:
-    """Draw clusters with replacement, as many as there are, and score every run on each draw.
+    """Draw clusters with replacement, one fewer than there are, and score every run on each draw.
 
-    A run's score is the plain mean over languages; `main` turns sums of parts (..., k) into a language's score (...).
+    As many would make the variance too small by 1 / size (McCarthy and Snowden 1985), which few items feel. A run's
+    score is the plain mean over languages; `main` turns sums of parts (..., k) into a language's score (...).
     Languages are read one after the other, and weights made in blocks; equal seeds give equal draws.
     """
     totals, resampled, pools = [], [], {}
@@ -73,6 +74,6 @@ def _by_cluster(language: Language) -> Numbers:
 
 
 def _weights(rng: np.random.Generator, draws: int, size: int) -> Numbers:
-    """Return how often each of `size` clusters is drawn in each draw: (draws, size)."""
-    picked = rng.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
+    """Return how often each of `size` clusters is drawn in each draw, (draws, size); all in all, size - 1 times."""
+    picked = rng.integers(size, size=(draws, size - 1)) + size * np.arange(draws)[:, None]
     return np.bincount(picked.ravel(), minlength=draws * size).reshape(draws, size).astype(np.float64)

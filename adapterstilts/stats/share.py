@@ -22,16 +22,18 @@ class Share:
     why: str = ""
 
 
-def share_kept(gain: Numbers, reference: Numbers, draws: tuple[Numbers, Numbers] | None) -> Share:
+def share_kept(
+    gain: Numbers, reference: Numbers, draws: tuple[Numbers, Numbers] | None, items: float = math.inf
+) -> Share:
     """Return `gain` by `reference`, both (seeds,) in points, with an interval by Fieller's theorem (1954).
 
-    `draws`: both on items drawn anew, (draws, seeds); None: no items are known. The interval is the smallest one that
-    holds Fieller's over seeds and that of the hierarchical bootstrap. There is no share where the reference's own
-    gain may be 0 or is a loss, and no interval under three seeds.
+    `draws`: both on items drawn anew, (draws, seeds), of which there are `items`; None: none are known. The interval is
+    the smallest one that holds Fieller's over seeds and that of the hierarchical bootstrap. There is no share where the
+    reference's own gain may be 0 or is a loss, and no interval under three seeds.
     """
     if len(gain) != len(reference):
         raise UserError(f"a share needs the same seeds on both sides, not {len(gain)} and {len(reference)}")
-    judged = judge(reference, draws[1] if draws else None)
+    judged = judge(reference, draws[1] if draws else None, items)
     low, high = _ends(judged)
     if low <= 0 <= high:
         return Share(None, None, None, f"the reference's own gain may be 0 ({low:+.1f} to {high:+.1f})")
@@ -40,9 +42,10 @@ def share_kept(gain: Numbers, reference: Numbers, draws: tuple[Numbers, Numbers]
     value = float(gain.mean() / reference.mean())
     if len(gain) < FEWEST_SEEDS:
         return Share(value, None, None, "under three seeds there is no interval")
-    ends = [
-        _fieller(gain, reference, covariance, spread) for covariance, spread in _covariances(gain, reference, draws)
-    ]
+    seeds = len(gain)
+    ends = [_fieller(gain, reference, np.cov(gain, reference) / seeds, Spread(1.0, seeds - 1))]
+    if draws:
+        ends.append(_fieller(gain, reference, crossed(np.stack(draws, axis=1)), Spread(1.0, items - 1)))
     return Share(value, min(low for low, _ in ends), max(high for _, high in ends))
 
 
@@ -51,16 +54,6 @@ def _ends(judged: Difference) -> tuple[float, float]:
     if judged.low is None or judged.high is None:
         return judged.lowest, judged.highest
     return judged.low, judged.high
-
-
-def _covariances(
-    gain: Numbers, reference: Numbers, draws: tuple[Numbers, Numbers] | None
-) -> list[tuple[Numbers, Spread]]:
-    seeds = len(gain)
-    found = [(np.cov(gain, reference) / seeds, Spread(1.0, seeds - 1))]
-    if draws:
-        found.append((crossed(np.stack(draws, axis=1)), Spread(1.0, math.inf)))
-    return found
 
 
 def _fieller(gain: Numbers, reference: Numbers, covariance: Numbers, spread: Spread) -> tuple[float, float]:

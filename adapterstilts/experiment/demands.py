@@ -45,6 +45,13 @@ _DEFAULTS = {
 }
 
 
+_NUMBERS = {
+    "batch": "train.batch_size", "max_steps": "train.max_steps", "epochs": "train.epochs",
+    "limit": "data.limit_train", "max_length": "data.max_length", "eval_examples": "train.eval_examples",
+    "pass_tokens": "resources.micro_batch_tokens",
+}  # fmt: skip
+
+
 class Demand(NamedTuple):
     """What a step asks for: floating-point operations, bytes that stay on disk, bytes of memory."""
 
@@ -62,8 +69,28 @@ class Module(NamedTuple):
     frozen: bool
 
 
+class Asked(NamedTuple):
+    """Of a training's settings those that its costs depend on, and whether its rows are the embedded world's."""
+
+    tasks: tuple[str, ...]
+    base: str | None
+    mini: bool
+    batch: float
+    max_steps: float
+    epochs: float
+    limit: float
+    max_length: float
+    share: float
+    source: str
+    eval_examples: float
+    pass_tokens: float
+
+
 class Demands:
-    """The demands of a graph's steps; `of` a kind that is not known here are nothing at all, and not sure."""
+    """The demands of a graph's steps; `of` a kind that is not known here are nothing at all, and not sure.
+
+    Steps that differ in what costs nothing, such as their seeds, are reckoned once.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -84,40 +111,35 @@ class Demands:
         return str(self.base(step.id) or "")
 
     def _training(self, step: Step) -> Demand:
-        shape, known = shape_of(self.base(step.id))
-        module, names = self.module(step.id), _tasks(step)
-        examples, sure = self.examples(step)
-        looks = min(10.0, examples) * _number(_setting(step, "train.eval_examples"))
-        tokens = _mean([_tokens(task, step) for task in names])
-        backward = 1.0 if module.frozen else 2.0
-        flops = _forward(shape, tokens) * (examples * (1 + backward) + looks)
-        trained = module.parameters + shape.hidden**2  # and a head
-        kept = 4.0 * trained * (1 + 2 * 3)  # and two checkpoints, each with AdamW's two moments
-        return Demand(flops, kept, self._memory(step, shape, module), known and sure)
+        asked, module = self._asked(step), self.module(step.id)
+        matched = [self._first(one) for one in step.parents.get("matched", ())]
+        if not matched:
+            return _training(asked, module, *_examples(asked))
+        parts = [_examples(self._asked(one)) for step in matched for one in (step, *self.trainings(step))]
+        return _training(asked, module, sum(count for count, _ in parts), all(sure for _, sure in parts))
 
-    def _memory(self, step: Step, shape: Shape, module: Module) -> float:
-        """Weights, what training adds to each trained one, and the activations of one pass."""
-        tokens = _number(_setting(step, "resources.micro_batch_tokens"))
-        activations = tokens * shape.layers * (34 * shape.hidden + 2 * 256 * 16)  # 16-bit, heads' scores in windows
-        return PROCESS_BYTES + 4.0 * shape.parameters + 12.0 * module.parameters + activations
+    def _asked(self, step: Step) -> Asked:
+        given = step.settings.get("settings") or {}
+        share = 1 - float(given.get("mlm.ratio") or 0)
+        numbers = {name: float(_get(given, key) or 0) for name, key in _NUMBERS.items()}
+        tasks = tuple(step.settings.get("tasks") or ())
+        base, source = self.base(step.id), str(given.get("data.source_language") or "")
+        return Asked(tasks, base, self._is_mini(step), share=share, source=source, **numbers)
 
     def _evaluation(self, step: Step) -> Demand:
-        shape, known = shape_of(self.base(step.id))
-        task, split = find_task(str(step.settings["task"])), str(step.settings.get("split", "test"))
-        spoken = step.settings.get("languages") or task.languages
-        mini = self._is_mini(step)
-        counts = [_rows(task, language, split, mini) for language in spoken if language in task.configs]
-        rows, sure = sum(count for count, _ in counts), all(sure for _, sure in counts)
-        sides = 2 if task.format in ("retrieval", "mining") else 1
-        flops = _forward(shape, _tokens(task, step)) * rows * sides
-        return Demand(flops, ROW_BYTES * rows, PROCESS_BYTES + 4.0 * shape.parameters, known and sure)
+        asked = step.settings
+        languages = asked.get("languages")
+        spoken = None if languages is None else tuple(languages)
+        return _evaluation(
+            str(asked["task"]), str(asked.get("split", "test")), spoken, self.base(step.id), self._is_mini(step)
+        )
 
     def _retention(self, step: Step) -> Demand:
         """All tasks of the trainings that it comes from, on English rows, by two encoders each."""
         shape, known = shape_of(self.base(step.id))
-        found = [task for one in self.trainings(step) for task in _tasks(one)]
+        found = [task for one in self.trainings(step) for task in _tasks(self._asked(one).tasks)]
         rows = [(_rows(task, "en", "dev", self._is_mini(step))[0], task) for task in found]
-        flops = sum(2 * count * _forward(shape, _tokens(task, step)) for count, task in rows)
+        flops = sum(2 * count * _forward(shape, _tokens(task, 0)) for count, task in rows)
         disk = sum(2 * ROW_BYTES * count for count, _ in rows)
         return Demand(flops, disk, PROCESS_BYTES + 8.0 * shape.parameters, known)
 
@@ -127,8 +149,9 @@ class Demands:
         return Demand(1000 * 3 * _forward(shape, 100), disk, PROCESS_BYTES + 4.0 * shape.parameters, known)
 
     def _translation(self, step: Step) -> Demand:
-        found = [find_task(name) for name in expand(list(step.settings["tasks"]))]
-        rows = [(_rows(task, task.train_language, "train", self._is_mini(step)), _tokens(task, step)) for task in found]
+        found = _tasks(tuple(step.settings["tasks"]))
+        mini = self._is_mini(step)
+        rows = [(_rows(task, task.train_language, "train", mini), _tokens(task, 0)) for task in found]
         tokens = sum(count * length for (count, _), length in rows)
         flops = 2.0 * TRANSLATOR * PASSES_TRANSLATING * tokens
         return Demand(flops, 6 * tokens, PROCESS_BYTES + 4 * TRANSLATOR, all(sure for (_, sure), _ in rows))
@@ -137,22 +160,6 @@ class Demands:
         _, known = shape_of(self.base(step.id))
         module = self.module(step.id)
         return Demand(0, 4.0 * module.parameters, PROCESS_BYTES + 8.0 * module.parameters, known)
-
-    def examples(self, step: Step) -> tuple[float, bool]:
-        """Return how many examples a training reads in all its steps, and whether that is known."""
-        batch = _number(_setting(step, "train.batch_size"))
-        share = 1 - _number(_setting(step, "mlm.ratio") or 0)
-        matched = [self._first(one) for one in step.parents.get("matched", ())]
-        if matched:
-            parts = [self.examples(one) for step in matched for one in (step, *self.trainings(step))]
-            return sum(count for count, _ in parts), all(sure for _, sure in parts)
-        if _setting(step, "train.max_steps"):
-            return batch * _number(_setting(step, "train.max_steps")) / share, True
-        limit = float(_setting(step, "data.limit_train") or math.inf)
-        found = [_rows(task, _source(task, step), "train", self._is_mini(step)) for task in _tasks(step)]
-        rows = sum(min(count, limit) for count, _ in found)
-        steps = math.ceil(rows * _number(_setting(step, "train.epochs")) / batch)
-        return batch * steps / share, all(sure for _, sure in found)
 
     def trainings(self, step: Step) -> list[Step]:
         """Return the trainings that a step's run comes from, without itself; of several that are tried, the first."""
@@ -175,65 +182,108 @@ class Demands:
         step = self.graph.steps[identity]
         return self._first(step.parents["tried"][0]) if step.parents.get("tried") else step
 
-    def _before(self, step: Step) -> list[str]:
-        return [one for part in ("start", "members", "run", "tried") for one in step.parents.get(part, ())]
+    def _before(self, step: Step) -> str | None:
+        """Return a step that this one's run comes from; None where it begins with the bare base."""
+        for part in ("start", "members", "run", "tried"):
+            if step.parents.get(part):
+                return step.parents[part][0]
+        return None
 
     def _base(self, identity: str) -> str | None:
         step = self.graph.steps[identity]
+        if "base" in step.settings:
+            return str(step.settings["base"])
         before = self._before(step)
-        if "base" in step.settings or not before:  # a translation has none
-            return step.settings.get("base")
-        return self.base(before[0])
+        return self.base(before) if before else None
 
     def _module(self, identity: str) -> Module:
         """Return what a step trains or puts together; a training that goes on has the shape of what it starts from."""
         step = self.graph.steps[identity]
         shape, _ = shape_of(self.base(identity))
-        members = [self.module(one) for one in step.parents.get("members", ())]
-        if step.kind == "fuse" and members:
-            attention = 3 * shape.hidden**2 * shape.layers if step.settings.get("how") == "attention" else 1000
-            return Module("fuse", attention, True)
-        if step.kind in ("merge", "stack") and members:
-            return _composed(step, members)
+        if step.kind in ("fuse", "merge", "stack"):
+            members = [self.module(one) for one in step.parents["members"]]
+            return _composed(step, shape, members)
         before = self._before(step)
-        goes_on = before and not step.settings.get("on_top")
-        if goes_on and not any(key.startswith("method.") for key in _dotted(step)):
-            return self.module(before[0])
-        name = str(step.settings.get("method", "lora"))
-        return Module(name, _trained(name, _dotted(step), shape), method_of(name).frozen_base)
+        given = step.settings.get("settings") or {}
+        of_method = tuple((key, _word(value)) for key, value in given.items() if key.startswith("method."))
+        if before and not step.settings.get("on_top") and not of_method:
+            return self.module(before)
+        return _module(str(step.settings.get("method", "lora")), of_method, shape)
 
 
 def _nothing(step: Step) -> Demand:
     return Demand(0, 0, PROCESS_BYTES)
 
 
-def _composed(step: Step, members: Sequence[Module]) -> Module:
+def _composed(step: Step, shape: Shape, members: Sequence[Module]) -> Module:
     """An exact sum of LoRAs has the ranks of all; what is averaged number by number, or cut, stays as it is."""
     first, rank = members[0], step.settings.get("rank")
+    if step.kind == "fuse":
+        attention = 3 * shape.hidden**2 * shape.layers if step.settings.get("how") == "attention" else shape.layers
+        return Module("fuse", attention, True)
     if not first.frozen or (rank and step.kind == "merge"):
         return first
     return Module(first.method, sum(one.parameters for one in members), True)
 
 
-def _trained(method: str, settings: Mapping[str, Any], shape: Shape) -> int:
-    """Return how many parameters a method trains in an encoder, heads aside."""
-    if not method_of(method).frozen_base:
-        return shape.parameters
-    fields = method_of(method).schema.model_fields
-    given = {name: settings.get(f"method.{name}", field.default) for name, field in fields.items()}
-    layers = len(given["layers"]) if given.get("layers") else shape.layers
-    wide = shape.hidden + shape.intermediate
-    if "r" in given:
-        widths = {"intermediate": wide, "output": wide}
-        places = given["target_modules"]
-        names = (places,) if isinstance(places, str) else tuple(places)
-        names = ("query", "key", "value", "attention_output", *widths) if "all" in names else names
-        return int(layers * int(given["r"]) * sum(widths.get(name, 2 * shape.hidden) for name in names))
-    if "reduction_factor" in given:
-        width = max(1, int(shape.hidden / float(given["reduction_factor"])))
-        twice = 2 if given.get("variant") == "houlsby" else 1
-        return int(layers * twice * (2 * shape.hidden * width + shape.hidden + width))
-    return shape.parameters // 100  # of other packages' methods
+@cache
+def _training(asked: Asked, module: Module, examples: float, sure: bool) -> Demand:
+    shape, known = shape_of(asked.base)
+    tokens = [_tokens(task, asked.max_length) for task in _tasks(asked.tasks)]
+    length = sum(tokens) / max(1, len(tokens))
+    looks = min(10.0, examples) * asked.eval_examples
+    flops = _forward(shape, length) * (examples * (2.0 if module.frozen else 3.0) + looks)
+    trained = module.parameters + shape.hidden**2  # and a head
+    kept = 4.0 * trained * (1 + 2 * 3)  # and two checkpoints, each with AdamW's two moments
+    # 16-bit numbers that each layer keeps for the way back, and the scores of its heads in windows
+    activations = asked.pass_tokens * shape.layers * (34 * shape.hidden + 2 * 256 * 16)
+    memory = PROCESS_BYTES + 4.0 * shape.parameters + 12.0 * module.parameters + activations
+    return Demand(flops, kept, memory, known and sure)
+
+
+@cache
+def _examples(asked: Asked) -> tuple[float, bool]:
+    """Return how many examples a training reads in all its steps, and whether that is known."""
+    if asked.max_steps:
+        return asked.batch * asked.max_steps / asked.share, True
+    found = [_rows(task, asked.source or task.train_language, "train", asked.mini) for task in _tasks(asked.tasks)]
+    rows = sum(min(count, asked.limit or math.inf) for count, _ in found)
+    steps = math.ceil(rows * asked.epochs / asked.batch)
+    return asked.batch * steps / asked.share, all(sure for _, sure in found)
+
+
+@cache
+def _evaluation(name: str, split: str, languages: tuple[str, ...] | None, base: str | None, mini: bool) -> Demand:
+    shape, known = shape_of(base)
+    task = find_task(name)
+    spoken = [one for one in languages or task.languages if one in task.configs]
+    counts = [_rows(task, language, split, mini) for language in spoken]
+    rows, sure = sum(count for count, _ in counts), all(sure for _, sure in counts)
+    sides = 2 if task.format in ("retrieval", "mining") else 1
+    flops = _forward(shape, _tokens(task, 0)) * rows * sides
+    return Demand(flops, ROW_BYTES * rows, PROCESS_BYTES + 4.0 * shape.parameters, known and sure)
+
+
+@cache
+def _module(method: str, given: tuple[tuple[str, str], ...], shape: Shape) -> Module:
+    """Return what a method trains in an encoder, heads aside; `given`: its settings, dotted."""
+    frozen = method_of(method).frozen_base
+    if not frozen:
+        return Module(method, shape.parameters, False)
+    schema = method_of(method).schema
+    settings = schema.model_validate({"name": method, **{key.removeprefix("method."): one for key, one in given}})
+    values = settings.model_dump()
+    layers = len(values["layers"]) if values.get("layers") else shape.layers
+    wide, hidden = shape.hidden + shape.intermediate, shape.hidden
+    if "r" in values:
+        places = values["target_modules"]
+        sums = {"intermediate": wide, "output": wide, "all": 4 * 2 * hidden + 2 * wide}
+        return Module(method, layers * int(values["r"]) * sum(sums.get(place, 2 * hidden) for place in places), True)
+    if "reduction_factor" in values:
+        width = max(1, int(hidden / float(values["reduction_factor"])))
+        twice = 2 if values.get("variant") == "houlsby" else 1
+        return Module(method, layers * twice * (2 * hidden * width + hidden + width), True)
+    return Module(method, shape.parameters // 100, True)  # of other packages: nobody knows
 
 
 def _forward(shape: Shape, length: float) -> float:
@@ -241,43 +291,31 @@ def _forward(shape: Shape, length: float) -> float:
     return length * (2.0 * shape.linear + 4.0 * shape.layers * shape.hidden * length)
 
 
-def _tokens(task: Task, step: Step) -> float:
-    usual = TOKENS.get(task.format, OTHER_TOKENS)
-    limit = _setting(step, "data.max_length")
-    return float(min(usual, int(limit))) if limit and task.format not in ("span", "multiple_choice") else float(usual)
+def _tokens(task: Task, longest: float) -> float:
+    usual = float(TOKENS.get(task.format, OTHER_TOKENS))
+    return min(usual, longest) if longest and task.format not in ("span", "multiple_choice") else usual
 
 
 def _rows(task: Task, language: str, split: str, mini: bool) -> tuple[float, bool]:
     """Return how many rows a task has in one language and split, and whether that is known."""
     if mini:
         return float(MINI_ROWS if split == "train" else MINI_FEW), True
-    known = dict(task.rows.get(language, {})).get(split)  # type: ignore[call-overload]  # a recipe's word
-    if known is None and split == "dev" and task.held_out:
-        known = task.held_out * dict(task.rows.get(language, {})).get("train", UNKNOWN_ROWS)
-    return (float(UNKNOWN_ROWS), False) if known is None else (float(known), True)
+    counts: Mapping[str, int] = {str(name): count for name, count in task.rows.get(language, {}).items()}
+    if split not in counts and split == "dev" and task.held_out:
+        return task.held_out * counts.get("train", UNKNOWN_ROWS), "train" in counts
+    return float(counts.get(split, UNKNOWN_ROWS)), split in counts
 
 
-def _source(task: Task, step: Step) -> str:
-    return str(_setting(step, "data.source_language") or task.train_language)
+@cache
+def _tasks(names: tuple[str, ...]) -> list[Task]:
+    return [find_task(name) for name in expand(names)]
 
 
-def _tasks(step: Step) -> list[Task]:
-    return [find_task(name) for name in expand([str(name) for name in step.settings.get("tasks", ())])]
+def _word(value: Any) -> str:
+    """Return a setting's value as a command line would give it."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _dotted(step: Step) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = step.settings.get("settings") or {}
-    return found
-
-
-def _setting(step: Step, key: str) -> Any:
-    value = _dotted(step).get(key)
-    return _DEFAULTS.get(key) if value is None else value
-
-
-def _number(value: Any) -> float:
-    return float(value)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _get(given: Mapping[str, Any], key: str) -> Any:
+    value = given.get(key)
+    return _DEFAULTS[key] if value is None else value

@@ -93,7 +93,7 @@ def _measured(step: Step, kind: Kind, work: Work, written: Path) -> Done:
     _forget_peak_memory()
     log(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {step.label} ({step.id}), process {os.getpid()}")
     begun = time.perf_counter()
-    with patience():  # several steps may write into one run folder
+    with patience():  # others of this study may be reading from the same run
         facts = kind.run(work)
     seconds = time.perf_counter() - begun
     device = str(work.resources["resources.device"]).partition(":")[0]

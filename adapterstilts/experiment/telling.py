@@ -79,7 +79,8 @@ class Telling:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the unit that suits it: 34 s, 12 min, 3.4 h."""
+    """Return a time in the unit that suits it: 34 s, 12 min, 3.4 h, 1,200 h."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+    hours = seconds / 3600
+    return f"{seconds / 60:.0f} min" if hours < 1.65 else f"{hours:.1f} h" if hours < 99.5 else f"{hours:,.0f} h"

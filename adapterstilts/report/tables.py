@@ -1,10 +1,15 @@
-"""Tables: for a terminal, for Markdown. A table is a title, headings and rows of text."""
+"""Tables: for a terminal, Markdown, LaTeX and CSV. A table is a title, headings and rows of text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from adapterstilts.report.figures import Best, best_cells
+from adapterstilts.report.latex import latex
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -14,19 +19,60 @@ Column = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """What to show; the first column names the row, the others are figures (or words, if `words`)."""
+    """What to show; the first column names the row, the others are figures (or words, if `words`).
+
+    Figures are written as `report.figures` says. `best`: whether the highest of each column, or row, is set in bold.
+    `observations`: what the figures come from, unrounded, one to a row of `csv()`.
+    """
 
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     words: bool = False
+    best: Best = ""
+    observations: Sequence[Mapping[str, object]] = ()
 
     def markdown(self) -> str:
         """Return the table in Markdown, figures to the right."""
         rule = [":--", *[":--" if self.words else "--:"] * (len(self.headings) - 1)]
-        lines = [f"**{self.title}**", "", *(_line(row) for row in (self.headings, rule, *self.rows))]
+        bold = best_cells(self.rows, self.best)
+        rows = [
+            [_bold(cell) if (number, column) in bold else cell for column, cell in enumerate(row)]
+            for number, row in enumerate(self.rows)
+        ]
+        lines = [f"**{self.title}**", "", *(_line(row) for row in (self.headings, rule, *rows))]
         return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+
+    def latex(self) -> str:
+        r"""Return the table in LaTeX, for a paper that says `\usepackage{booktabs}`."""
+        return latex(self)
+
+    def csv(self) -> str:
+        """Return the observations as CSV (`as_csv`)."""
+        return as_csv(self.observations)
+
+
+def as_csv(observations: Sequence[Mapping[str, object]]) -> str:
+    """Return observations as CSV, in full precision: a row each, an empty cell for what one has not (None, NaN)."""
+    names = list(dict.fromkeys(name for one in observations for name in one))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([names, *([_raw(one.get(name)) for name in names] for one in observations)])
+    return out.getvalue()
+
+
+def _raw(value: object) -> str:
+    """Return a plain value in text: floats so that they read back the same, truth in lower case."""
+    if isinstance(value, float):  # numpy's are, too
+        return "" if value != value else repr(float(value))
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _bold(cell: str) -> str:
+    """Set a figure in bold, and what stands behind it not."""
+    figure, space, spread = cell.partition(" ")
+    return f"**{figure}**{space}{spread}"
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -117,3 +163,11 @@ def amount(value: float) -> str:
             return f"{value:.0f}" if not unit and value == int(value) else f"{value:.3g}{unit}"
         value /= 1000
     return f"{value:.3g}P"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in seconds, minutes or hours, with three digits."""
+    for unit, size in (("s", 1), ("min", 60)):
+        if seconds < 999.5 * size:
+            return f"{seconds / size:.3g}{unit}"
+    return f"{seconds / 3600:.3g}h"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from latex_reader import read_latex
 
+from adapterstilts.cli.compare import compare
 from adapterstilts.report.comparison import Comparison
 from adapterstilts.report.tables import Table, blocks, show
 
@@ -134,3 +140,28 @@ def test_markdown_stays_one_wide_table():
     lines = scores.markdown().splitlines()
     assert lines[2] == f"|  | avg | diff | {' | '.join(LANGUAGES)} | avg exact_match | avg f1 |"
     assert len(lines) == 4 + len(RUNS)
+
+
+def test_csv_has_a_row_for_each_score_and_cost_unrounded():
+    lines = list(csv.DictReader(io.StringIO(comparison(scores_of("xnli", ["accuracy"], runs=RUNS[:2])).csv())))
+    scores = [line for line in lines if line["kind"] == "score"]
+    assert len(scores) == 2 * 10
+    [one] = [line for line in scores if (line["run"], line["language"]) == ("full", "de")]
+    assert (one["task"], one["metric"], one["method"], one["layer"]) == ("xnli", "accuracy", "lora", "")
+    assert (one["value"], one["difference"]) == ("52.5", "2.5")
+    costs = {line["metric"]: line["value"] for line in lines if (line["kind"], line["run"]) == ("cost", "none")}
+    words = {"run", "method", "precision", "source_languages"}
+    assert costs == {name: str(value) for name, value in costs_of("none").items() if name not in words}
+
+
+def test_compare_writes_each_table_in_latex_and_all_figures_in_csv(monkeypatch, tmp_path):
+    import adapterstilts.report.compare as module
+
+    found = comparison(scores_of("tydiqa", ["em_f1", "f1"]))
+    monkeypatch.setattr(module, "compare", lambda *_, **__: found)
+    tex, figures = tmp_path / "a.tex", tmp_path / "a.csv"
+    result = CliRunner().invoke(compare, ["x", "--latex", str(tex), "--csv", str(figures)])
+    assert result.exit_code == 0
+    assert figures.read_text(encoding="utf-8") == found.csv()
+    parts = tex.read_text(encoding="utf-8").split("% \\usepackage{booktabs}\n")[1:]
+    assert [len(read_latex(part).rows) for part in parts] == [len(RUNS) + 1] * 2

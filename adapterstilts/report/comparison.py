@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adapterstilts.report.tables import Table, amount
+from adapterstilts.report.tables import Table, amount, as_csv, duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,7 @@ _COSTS = {
     "padding_share": "padding",
     "peak_memory_bytes": "memory",
 }
+_ABOUT = ("run", "method", "precision", "source_languages")  # what is said of a run in every row of a CSV
 
 Line = dict[Hashable, Any]
 
@@ -66,6 +67,17 @@ class Comparison:
         tables = [table for name, lines in groups.items() for table in self._score_tables(name, lines)]
         told = {note for table in tables for note in table.notes}
         return [*tables, self._cost_table([note for note in self.notes if note not in told])]
+
+    def csv(self) -> str:
+        """Return all scores and costs as CSV, one a row and unrounded; `kind` says which of the two it is."""
+        costs: list[Line] = [dict(line) for line in self.costs.to_dict("records")]
+        about = {line["run"]: {name: line[name] for name in _ABOUT} for line in costs}
+        scores = [{**about[line["run"]], "kind": "score", **line} for line in self._score_lines()]
+        rows = [*scores, *(
+            {**about[line["run"]], "kind": "cost", "metric": name, "score": value}
+            for line in costs for name, value in line.items() if name not in _ABOUT
+        )]  # fmt: skip
+        return as_csv([{("value" if name == "score" else str(name)): row[name] for name in row} for row in rows])
 
     def _score_lines(self) -> list[Line]:
         """Return the scores as plain values, None where there is none."""
@@ -152,11 +164,4 @@ def _cost(name: str, value: Any) -> str:
         return f"{value:.0%}"
     if name.endswith("bytes"):
         return f"{amount(value)}B"
-    return _time(value) if name.startswith("train_s") else amount(float(value))
-
-
-def _time(seconds: float) -> str:
-    for unit, size in (("s", 1), ("min", 60)):
-        if seconds < 999.5 * size:
-            return f"{seconds / size:.3g}{unit}"
-    return f"{seconds / 3600:.3g}h"
+    return duration(value) if name.startswith("train_s") else amount(float(value))

@@ -112,6 +112,7 @@ def test_the_matrix_has_means_over_seeds_and_zero_shot_languages_with_marks_and_
     assert cells(matrix, "lora a_b") == {"xnli": "61.1", "tydiqa": "61.1", "udpos_ud": "61.1", "tatoeba": "--"}
     assert any(note.startswith("†:") for note in matrix.notes)
     assert "--: no result; runs missing: ran out of memory (3)" in matrix.notes
+    assert not any("fewer seeds" in note for note in matrix.notes)
 
 
 def test_differences_have_intervals_and_marks_for_sure_ones_and_same_rows(tables):
@@ -137,6 +138,8 @@ def test_a_seed_that_lacks_a_language_is_no_part_of_a_mean():
     matrix = study_tables(replace(results, scores=scores[~lacks]), judged())["scores"]
     assert cells(matrix, "full none") == {"xnli": "60.0", "tydiqa": "60.1", "udpos_ud": "60.1", "tatoeba": "60.1"}
     assert {line["seed"] for line in read_csv(matrix) if line["target"] == "xnli"} == {"0", "1"}
+    everywhere = ", ".join(f"{method} {way} on xnli (2 of 3)" for method in METHODS for way in WAYS)
+    assert f"over fewer seeds: {everywhere}" in matrix.notes
 
 
 def test_languages_stand_across_and_down_the_page_where_they_outnumber_the_ways(tables):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from adapterstilts.experiment.results import CELL
@@ -37,7 +38,7 @@ def matrix(study: Study) -> Table:
 
     rows = grid(study, study.rows, cell)
     title = f"scores in zero-shot languages (percent, {seeds_in_words(study)})"
-    notes = notes_on_cells(study, rows)
+    notes = [*notes_on_cells(study, rows), *fewer_seeds(study)]
     return Table(
         title, ["", *study.results.targets], rows, notes, best="column", observations=records(zero_shot_scores(study))
     )
@@ -74,7 +75,7 @@ def compact(study: Study) -> Table:
         rows += grid(study, [row], short)
         rows.append(["", *(spread_of(told.get((*row, target), {})) for target in targets)])
     title = f"zero-shot: {study.results.baseline} in percent, the others as differences to it"
-    return Table(title, ["", *targets], rows, notes_on_cells(study, rows))
+    return Table(title, ["", *targets], rows, [*notes_on_cells(study, rows), *fewer_seeds(study)])
 
 
 def by_language(study: Study, target: str) -> Table:
@@ -85,18 +86,18 @@ def by_language(study: Study, target: str) -> Table:
     languages = sorted(part["language"].unique())
     names = [study.name(row) for row in study.rows]
     figures = [[percent(number(means.get((*row, one)), "score")) for one in languages] for row in study.rows]
-    across = len(languages) > len(names)
-    if across:
+    down = len(languages) > len(names)
+    if down:
         body = [[one, *column] for one, column in zip(languages, zip(*figures, strict=True), strict=True)]
     else:
         body = [[name, *row] for name, row in zip(names, figures, strict=True)]
     taught = [one for one in languages if one not in study.results.zero_shot[target]]
     return Table(
         f"{target} in each language (percent, {seeds_in_words(study)})",
-        ["", *(names if across else languages)],
+        ["", *(names if down else languages)],
         body,
         [*([f"not zero-shot: {' '.join(taught)}"] if taught else []), *notes_on_cells(study, body)],
-        best="row" if across else "column",
+        best="row" if down else "column",
         observations=records(part, without=["folder"]),
     )
 
@@ -115,6 +116,19 @@ def spread_of(line: Line) -> str:
     """Return an interval, or where there is none the range over seeds."""
     low, high, lowest, highest = (number(line, name) for name in ("low", "high", "lowest", "highest"))
     return interval(low, high) or seed_range(lowest, highest)
+
+
+def fewer_seeds(study: Study) -> list[str]:
+    """Name the cells that have some of the seeds and not all, as a note; none where there is no such cell."""
+    counts = Counter(place[:-1] for place in by_place(zero_shot_scores(study), [*CELL, "seed"]))
+    whole = len(study.results.seeds)
+    cells = [
+        f"{study.name(row)} on {target} ({counts[*row, target]} of {whole})"
+        for row in study.rows
+        for target in study.results.targets
+        if 0 < counts[*row, target] < whole
+    ]
+    return [f"over fewer seeds: {', '.join(cells)}"] if cells else []
 
 
 def zero_shot_means(study: Study) -> dict[Place, float]:

@@ -46,6 +46,10 @@ class Grid:
     foot: Sequence[Cell] = ()
     map: bool = False
 
+    def figures(self, column: int) -> bool:
+        """Whether a column holds figures, which stand to the right."""
+        return any("figure" in row.cells[column].style for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -71,14 +75,6 @@ class Words:
     kind: ClassVar[str] = "words"
     lines: Sequence[str]
     style: str = ""
-
-
-@dataclass(frozen=True)
-class Subtitle:
-    """A heading inside a section."""
-
-    kind: ClassVar[str] = "subtitle"
-    text: str
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,15 @@ class Fold:
     open: bool = False
 
 
-Block = Grid | Panels | Words | Subtitle | Code | Facts | Key | Scale | Chooser | Fold
+@dataclass(frozen=True)
+class Side:
+    """Blocks side by side, as many as there is room for."""
+
+    kind: ClassVar[str] = "side"
+    blocks: Sequence[Block]
+
+
+Block = Grid | Side | Panels | Words | Code | Facts | Key | Scale | Chooser | Fold
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Widths are chosen so that a picture fits a narrow screen at its natural size: te
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
@@ -24,6 +24,8 @@ _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _INK, _LINES = "#3c4043", "#e3e3e3"
 _CHARACTER = 0.078
 """Inches of a character at the most, in the size of labels."""
+_SIGN, _GAP = 0.13, 0.12
+"""Inches from sign to sign inside a row of a plot, and between rows."""
 
 
 @dataclass
@@ -34,22 +36,30 @@ class Picture:
     svg: str = field(default="")
 
 
+@dataclass(frozen=True)
+class Size:
+    """Inches of a picture. `labels`: what stands left of the plot, which makes room for it; `below`: room under it."""
+
+    height: float
+    labels: Sequence[str] = ("00.0",)
+    width: float = WIDTH
+    below: float = 0.46
+
+
 @contextmanager
-def picture(
-    name: str, described: str, height: float, labels: Sequence[str] = (), width: float = WIDTH
-) -> Iterator[Picture]:
+def picture(name: str, described: str, size: Size) -> Iterator[Picture]:
     """Give a plot to draw on; afterwards `svg` of what is given holds the picture.
 
-    `name` begins every id and must be one on the page. `described`: for those who cannot see it. `labels`: what stands
-    left of the plot, which makes room for it. Sizes are inches.
+    `name` begins every id and must be one on the page. `described`: for those who cannot see it.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height))
-        left = (0.16 + _CHARACTER * max((len(label) for label in labels), default=6)) / width
-        figure.subplots_adjust(left=left, right=1 - 0.14 / width, bottom=0.46 / height, top=1 - 0.1 / height)
+        figure = Figure(figsize=(size.width, size.height))
+        left = (0.2 + _CHARACTER * max(len(label) for label in size.labels)) / size.width
+        right, top = 1 - 0.14 / size.width, 1 - 0.1 / size.height
+        figure.subplots_adjust(left=left, right=right, bottom=size.below / size.height, top=top)
         figure.patch.set_visible(False)
         drawn = Picture(figure.subplots())
         _calm(drawn.axes)
@@ -74,9 +84,24 @@ def zero(axes: Axes, *, upright: bool = True) -> None:
     draw(0, color="#777777", linewidth=1, zorder=1)
 
 
-def height_of(lines: int, each: float = 0.2) -> float:
-    """Return the inches of a plot with so many rows."""
-    return 0.6 + each * max(lines, 2)
+def height_of(rows: int, signs: int) -> float:
+    """Return the inches of that many rows, each of so many signs one below the other."""
+    return rows * (_SIGN * signs + _GAP)
+
+
+def shift(order: int, signs: int) -> float:
+    """Return how far below the middle of its row a sign stands, in rows."""
+    return (order - (signs - 1) / 2) * _SIGN / (_SIGN * signs + _GAP)
+
+
+def name_values(axes: Axes, values: Sequence[float], write: Callable[[float], str]) -> None:
+    """Put a plot's values from left to right on a logarithmic scale that names these and no others."""
+    from matplotlib.ticker import FixedLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(values))
+    axes.xaxis.set_major_formatter(lambda value, _: write(value))
+    axes.minorticks_off()
 
 
 def _calm(axes: Axes) -> None:

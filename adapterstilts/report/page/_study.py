@@ -21,7 +21,6 @@ ALPHA = 0.05
 Group = tuple[str, str]
 Place = tuple[str, str, str, str, str]
 
-_REFERENCE = ("#5b5ea6", "D", "◆")
 _OTHERS = (
     ("#1b7f79", "o", "●"),
     ("#c9772b", "s", "■"),
@@ -38,6 +37,9 @@ class Look:
     colour: str
     marker: str
     sign: str
+
+
+REFERENCE = Look("#5b5ea6", "D", "◆")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Study:
     def look(self, method: str) -> Look:
         """Return how a method looks."""
         if method == self.results.reference:
-            return Look(*_REFERENCE)
+            return REFERENCE
         return Look(*_OTHERS[self.others.index(method) % len(_OTHERS)])
 
     def key(self) -> Key:

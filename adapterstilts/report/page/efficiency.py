@@ -21,16 +21,16 @@ from adapterstilts.report.page._blocks import (
     number,
     word,
 )
-from adapterstilts.report.page._drawing import height_of, picture, rows, zero
+from adapterstilts.report.page._drawing import Size, height_of, name_values, picture, rows, shift, zero
 from adapterstilts.report.page._figures import CLEAR
-from adapterstilts.report.page._study import Group, Place, Study
-from adapterstilts.report.page._words import figure, score, share, shortened, signed, spanned
+from adapterstilts.report.page._study import REFERENCE, Group, Place, Study
+from adapterstilts.report.page._words import Line, figure, score, share, shortened, signed, spanned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.ticker import Locator
 
-_LONGEST = 16
+_LONGEST, _SHORT = 16, 20
+_WHOLE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
 
 
 def versus(study: Study) -> Section:
@@ -48,27 +48,41 @@ def versus(study: Study) -> Section:
         )
     if not study.against:
         return Section("versus", title, reading, [line("There are no differences to it yet.")])
+    key = Key([mark for mark in study.key().marks if mark.text != reference])
+    limits = _limits(list(study.against.values()))
     drawings = [
-        _forest(study, group, target, f"versus-{place}-{column}")
+        _forest(study, (*group, target), limits, f"versus-{place}-{column}")
         for place, group in enumerate(study.groups)
         for column, target in enumerate(study.results.targets)
     ]
-    return Section("versus", title, reading, [study.key(), Panels(drawings), _versus_grid(study)])
+    grid = _versus_grid(study)
+    table = Fold("Every difference and share, as a table that sorts", [grid], open=len(grid.rows) <= _SHORT)
+    return Section("versus", title, reading, [key, Panels(drawings), table])
 
 
-def _forest(study: Study, group: Group, target: str, name: str) -> Drawing:
+def _limits(lines: list[Line]) -> tuple[float, float]:
+    """Return from where to where all differences and their intervals lie, with 0 among them and a margin."""
+    reached = [0.0] + [end for one in lines for end in _words.ends(one) or ()]
+    reached += [value for one in lines if (value := figure(one, "difference")) is not None]
+    margin = 0.05 * (max(reached) - min(reached)) or 1.0
+    return min(reached) - margin, max(reached) + margin
+
+
+def _forest(study: Study, where: tuple[str, str, str], limits: tuple[float, float], name: str) -> Drawing:
     """Draw the differences to the reference on one target, a row a way."""
-    ways = list(study.results.ways)
+    base, variant, target = where
+    ways, others = list(study.results.ways), study.others
     labels = [shortened(way, _LONGEST) for way in ways]
-    title = study.titled(target, group)
+    title = study.titled(target, (base, variant))
     described = f"Differences to {study.results.reference} on {title}, as in the table below"
-    with picture(name, described, height_of(len(ways) * len(study.others), 0.17), labels) as drawn:
+    with picture(name, described, Size(0.56 + height_of(len(ways), len(others)), labels)) as drawn:
         rows(drawn.axes, labels)
         zero(drawn.axes)
-        for order, method in enumerate(study.others):
+        for order, method in enumerate(others):
             for place, way in enumerate(ways):
-                at = place + (order - (len(study.others) - 1) / 2) * 0.6 / len(study.others)
-                _whisker(study, drawn.axes, (*group, method, way, target), at)
+                at = place + shift(order, len(others))
+                _whisker(study, drawn.axes, (base, variant, method, way, target), at)
+        drawn.axes.set_xlim(*limits)
         drawn.axes.set_xlabel(f"points above {study.results.reference}")
     return Drawing(drawn.svg, title)
 
@@ -102,7 +116,7 @@ def _versus_row(study: Study, place: Place) -> Row:
     low, high = figure(kept, "low"), figure(kept, "high")
     why = study.reasons.get(place, "") or str(kept.get("why") or "")
     between = "" if low is None or high is None else f"{share(low)} to {share(high)}"
-    difference = Cell("hole", None, style="hole", title=why or "not run")
+    difference = Cell("hole", None, style="hole figure", title=why or "not run")
     if value is not None:
         difference = number(signed(value) + (f" {CLEAR}" if study.is_clear(one) else ""), value)
     cells = [
@@ -112,18 +126,22 @@ def _versus_row(study: Study, place: Place) -> Row:
         difference,
         Cell(spanned(one) or _words.NONE, value, style="figure"),
         number(_words.chance(p), p),
-        Cell(share(part), part, style="figure") if part is not None else Cell(why or _words.NONE, None, style="note"),
+        Cell(share(part), part, style="figure") if part is not None else _no_share(why),
         Cell(between or _words.NONE, part, style="figure"),
     ]
     return Row(cells)
+
+
+def _no_share(why: str) -> Cell:
+    return Cell(why, None, style="note") if why else number("", None)
 
 
 def cost(study: Study) -> Section:
     """Set scores beside the time that they took, with everything before them and the search for their settings."""
     reference, baseline = study.results.reference, study.results.baseline
     reading = (
-        "Right is dearer (time of a run with all runs before it and its share of the search for settings, each "
-        "doubling a step), up is better; a larger sign trains more parameters."
+        "Right is dearer (time of a run with all runs before it and its share of the search for settings, "
+        "on a log scale), up is better; a larger sign trains more parameters."
     )
     if not study.costs:
         return Section("cost", "Quality against cost", reading, [line("No costs are known yet.")])
@@ -134,7 +152,7 @@ def cost(study: Study) -> Section:
     ]
     marks: list[Block] = [study.key(), study.numbered()]
     if reference is not None:
-        marks.append(Key([Mark("┄", "#5b5ea6", f"{reference} on “{baseline}”, the line to reach")]))
+        marks.append(Key([Mark("╌╌", REFERENCE.colour, f"{reference} on “{baseline}”, the line to reach")]))
     blocks: list[Block] = [*marks, Panels(drawings), Fold("All costs, as a table that sorts", [_cost_grid(study)])]
     return Section("cost", "Quality against cost", reading, blocks)
 
@@ -142,22 +160,18 @@ def cost(study: Study) -> Section:
 def _scatter(study: Study, group: Group, target: str, name: str) -> Drawing:
     """Draw score against cost for one target: a sign a method and way, with the way's number beside it."""
     title = study.titled(target, group)
-    with picture(
-        name, f"Zero-shot score against training time on {title}, as in the table below", 2.6, ["00.0"]
-    ) as drawn:
+    described = f"Zero-shot score against training time on {title}, as in the table below"
+    with picture(name, described, Size(2.6)) as drawn:
         axes = drawn.axes
-        axes.set_xscale("log", base=2)
         for method in study.results.methods:
             for way in study.results.ways:
                 _sign(study, axes, (*group, method, way, target))
-        if study.results.reference is not None:
-            line_at = study.means.get((*group, study.results.reference, study.results.baseline, target))
-            if line_at is not None:
-                axes.axhline(line_at, color="#5b5ea6", linewidth=1, linestyle="--", zorder=1)
+        line_at = study.means.get((*group, study.results.reference or "", study.results.baseline, target))
+        if line_at is not None:
+            axes.axhline(line_at, color=REFERENCE.colour, linewidth=1, linestyle="--", zorder=1)
+        spent = [one for place, one in study.costs.items() if (*place[:2], place[4]) == (*group, target)]
+        name_values(axes, _ticks([seconds for one in spent if (seconds := figure(one, "in_all"))]), _words.time)
         axes.margins(0.16)
-        axes.xaxis.set_major_formatter(lambda seconds, _: _words.time(seconds))
-        axes.xaxis.set_major_locator(_ticks(axes))
-        axes.minorticks_off()
         axes.set_xlabel("training time")
     return Drawing(drawn.svg, title)
 
@@ -179,13 +193,12 @@ def _area(trained: float) -> float:
     return 14 + 7 * max(0.0, math.log(trained, 4) - 5)
 
 
-def _ticks(axes: Axes) -> Locator:
-    """Return where the axis of time is named: at most five powers of two in what is shown."""
-    from matplotlib.ticker import FixedLocator
-
-    first, last = (math.log2(end) for end in axes.get_xlim())
-    steps = range(math.ceil(first), math.floor(last) + 1)
-    return FixedLocator([2.0**step for step in steps[:: max(1, math.ceil(len(steps) / 5))]] or [2.0**first, 2.0**last])
+def _ticks(seconds: list[float]) -> list[float]:
+    """Return times to name, in whole units: at most five of those within reach, or the ends where there are none."""
+    first, last = min(seconds, default=1.0), max(seconds, default=1.0)
+    whole = [unit * many for unit in (1, 60, 3600) for many in _WHOLE if 0.95 * first <= unit * many <= 1.05 * last]
+    known = whole if len(whole) > 1 else sorted({first, last})
+    return [float(one) for one in known[:: math.ceil(len(known) / 5)]]
 
 
 def _cost_grid(study: Study) -> Grid:

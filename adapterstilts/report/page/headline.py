@@ -15,7 +15,8 @@ def headline(study: Study) -> Section:
     results = study.results
     reading = (
         f"Differences are in points of each target's main score, to “{results.baseline}” with the same method, "
-        "on languages that no labelled row was taught in."
+        "on languages that no labelled row was taught in; a cell is a way on a target, and clear is a difference whose "
+        "interval excludes 0 after Holm's correction."
     )
     findings = [one for group, method in study.places() for one in _finding(study, group, method)]
     findings += [
@@ -79,13 +80,11 @@ def _finding(study: Study, group: Group, method: str) -> list[str]:
     cells, mean = counted(len(lines), "cell"), signed(fmean(differences))
     largest = f"{signed(max(differences))} ({spanned(best) or 'no range'}), {best['way']} on {best['target']}"
     name = study.titled(method, group)
+    told = f"With {name}, the mean difference is {mean} points over {cells}, the largest {largest}"
     if study.few_seeds:
-        return [f"{name}: mean difference {mean} points over {cells}; the largest is {largest}."]
+        return [f"{told}."]
     up, down = clear_sides(study, lines)
-    return [
-        f"{name}: of {cells}, {up} gain clearly and {down} lose clearly; the mean difference is {mean} points, the "
-        f"largest {largest}."
-    ]
+    return [f"{told}; {up} gain clearly, {down} lose clearly."]
 
 
 def clear_sides(study: Study, lines: list[Line]) -> tuple[int, int]:

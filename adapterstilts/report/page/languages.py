@@ -15,10 +15,11 @@ from adapterstilts.report.page._blocks import (
     Panels,
     Row,
     Section,
+    Side,
     line,
     word,
 )
-from adapterstilts.report.page._drawing import height_of, picture, rows, zero
+from adapterstilts.report.page._drawing import Size, height_of, picture, rows, shift, zero
 from adapterstilts.report.page._study import Study
 from adapterstilts.report.page._words import score, shortened
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Scores = dict[tuple[str, str, str], float]
 """By method, way and language the mean score over seeds, of one group and target."""
 
-_PANEL, _LONGEST, _OPEN = 2.4, 12, 3
+_PANEL, _LONGEST, _OPEN = 2.25, 12, 3
 _KEYS = ["base", "variant", "target", "method", "way", "language"]
 
 
@@ -70,7 +71,7 @@ def _of_target(study: Study, target: str, scores: Scores, name: str) -> list[Blo
         for method in study.results.methods
         if any(key[0] == method for key in scores)
     ]
-    return [*([Panels(drawings)] if differences else []), *grids]
+    return [*([Panels(drawings)] if differences else []), Side(grids)]
 
 
 def _spoken(scores: Scores) -> list[str]:
@@ -93,13 +94,15 @@ def _panel(
     """Draw the differences in one language, a row a way and a sign a method."""
     labels = [shortened(way, _LONGEST) for way in study.new_ways]
     described = f"Differences to {study.results.baseline} in {language}"
-    with picture(name, described, height_of(len(labels), 0.26), labels, _PANEL) as drawn:
+    methods = study.results.methods
+    size = Size(0.4 + height_of(len(labels), len(methods)), labels, _PANEL, 0.26)
+    with picture(name, described, size) as drawn:
         rows(drawn.axes, labels)
         zero(drawn.axes)
-        for order, method in enumerate(study.results.methods):
-            shift = (order - (len(study.results.methods) - 1) / 2) * 0.2
+        for order, method in enumerate(methods):
             for place, way in enumerate(study.new_ways):
-                _sign(study, drawn.axes, method, differences.get((method, way, language)), place + shift)
+                value = differences.get((method, way, language))
+                _sign(study, drawn.axes, method, value, place + shift(order, len(methods)))
         drawn.axes.set_xlim(-1.15 * (most or 1), 1.15 * (most or 1))
         drawn.axes.locator_params(axis="x", nbins=4)
     return Drawing(drawn.svg, language, language)
@@ -115,10 +118,10 @@ def _grid(study: Study, method: str, scores: Scores, zero_shot: tuple[str, ...])
     """Return a method's scores, a row a language; the last row is the mean over the zero-shot ones that are shown."""
     made = [_row(study, method, language, scores, counts=language in zero_shot) for language in _spoken(scores)]
     foot = [
-        Cell("mean of zero-shot languages shown"),
+        Cell("mean", lines=["zero-shot, shown"]),
         *(_foot(study, method, way, scores, zero_shot) for way in study.results.ways),
     ]
-    return Grid(f"{method}: score by language", [f"{method}: language", *study.results.ways], made, foot)
+    return Grid(method, ["language", *study.results.ways], made, foot)
 
 
 def _row(study: Study, method: str, language: str, scores: Scores, *, counts: bool) -> Row:

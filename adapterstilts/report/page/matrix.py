@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapterstilts.report.page import _words
-from adapterstilts.report.page._blocks import Block, Cell, Fold, Grid, Row, Section, Subtitle, line, number, word
-from adapterstilts.report.page._figures import colour, marks, place_cell, scale, widest
+from adapterstilts.report.page._blocks import Block, Cell, Fold, Grid, Row, Section, Side, line, number, word
+from adapterstilts.report.page._figures import SAME_ROWS, colour, marks, place_cell, scale, widest
 from adapterstilts.report.page._study import Group, Study
 from adapterstilts.report.page._words import SOURCE, ZERO_SHOT, Line, figure, lines_of, signed
 
@@ -47,9 +47,7 @@ def _maps(study: Study, languages: str) -> list[Block]:
         return []
     most = widest(figure(one, "difference") for one in lines)
     maps: list[Block] = [scale(most), marks()] if languages == ZERO_SHOT else [scale(most)]
-    for group, method in study.places():
-        maps += [Subtitle(study.titled(method, group)), _map(study, group, method, (languages, most))]
-    return maps
+    return [*maps, Side([_map(study, group, method, (languages, most)) for group, method in study.places()])]
 
 
 def _map(study: Study, group: Group, method: str, how: tuple[str, float]) -> Grid:
@@ -60,15 +58,20 @@ def _map(study: Study, group: Group, method: str, how: tuple[str, float]) -> Gri
         places = [(*group, method, way, target) for target in study.results.targets]
         cells = [place_cell(study, place, most, languages) for place in places]
         made.append(Row([word(way), *cells, _mean(study, [study.gain(place, languages) for place in places], most)]))
-    caption = f"{study.titled(method, group)}: ways × targets"
-    return Grid(caption, ["way", *study.results.targets, "mean difference"], made, map=True)
+    mean = f"mean difference{f' without {SAME_ROWS}' if study.results.same_rows else ''}"
+    return Grid(study.titled(method, group), ["way", *study.results.targets, mean], made, map=True)
 
 
 def _mean(study: Study, lines: list[Line], most: float) -> Cell:
-    """Return the mean of a row's differences; of a row with a hole there is none that could be compared."""
-    found = [figure(one, "difference") for one in lines if one.get("way") != study.results.baseline]
+    """Return the mean of a row's differences, without the targets' own data; none of a row with a hole."""
+    places = [(one.get("way"), one.get("target")) for one in lines]
+    found = [
+        figure(one, "difference")
+        for one, place in zip(lines, places, strict=True)
+        if place not in study.results.same_rows and place[0] != study.results.baseline
+    ]
     known = [one for one in found if one is not None]
-    if not known or len(known) < len(study.results.targets):
+    if not known or len(known) < len(found):
         return Cell(_words.NONE, None, style="heat mean")
     mean = sum(known) / len(known)
     return Cell(signed(mean), mean, style="heat mean", colour=colour(mean, most))

@@ -16,7 +16,6 @@ from adapterstilts.report.page._blocks import (
     Grid,
     Row,
     Section,
-    Subtitle,
     Words,
     line,
     number,
@@ -44,7 +43,9 @@ def certificates(study: Study) -> Section:
 def _certificate(name: str, certificate: Settings) -> Fold:
     members = [str(PurePath(one.get("path", "")).name) for one in certificate.get("members", ())]
     kind, checks = certificate.get("kind", "composition"), certificate.get("checks", {})
-    title = f"{name}: {kind} of {_words.counted(len(members), 'member')}, {_words.counted(len(checks), 'check')} held"
+    held = sum(_is_held(one) for one in checks.values())
+    counted = _words.counted(len(checks), "check")
+    title = f"{name}: {kind} of {_words.counted(len(members), 'member')}, {held} of {counted} held"
     facts = [("how", certificate.get("how")), ("formula", certificate.get("formula"))]
     facts += [("source", certificate.get("source")), ("rank", certificate.get("rank"))]
     facts += [("probe", _probe(certificate.get("probe")))]
@@ -55,6 +56,11 @@ def _certificate(name: str, certificate: Settings) -> Fold:
 
 def _probe(probe: Settings | None) -> str:
     return f"{'made' if probe.get('done') else 'not made'}: {probe.get('what')}" if probe else ""
+
+
+def _is_held(check: Settings) -> bool:
+    largest, allowed = figure(check, "largest"), figure(check, "allowed")
+    return largest is not None and allowed is not None and largest <= allowed
 
 
 def _members(name: str, certificate: Settings) -> Grid:
@@ -82,17 +88,28 @@ def configuration(study: Study) -> Section:
     found = study.results.configurations
     if not found:
         return Section("configuration", "Differences in settings", reading, [line("No settings are recorded.")])
-    results, blocks = study.results, list[Block]()
-    methods = {method: found[key] for method in results.methods if (key := (results.baseline, method)) in found}
-    if len(methods) > 1:
-        blocks += [Subtitle(f"Between methods, on “{results.baseline}”"), _differing(methods)]
-    for method in results.methods:
-        ways = {way: found[key] for way in results.ways if (key := (way, method)) in found}
-        if len(ways) > 1:
-            blocks += [Subtitle(f"Between ways, with {method}"), _differing(ways)]
+    blocks = _between_methods(study) + _between_ways(study)
     same = [(key, values[0]) for key, values in _valued(found).items() if len(set(values)) == 1]
     blocks.append(Fold(f"{_words.counted(len(same), 'setting')} the same everywhere", [Facts(same)]))
     return Section("configuration", "Differences in settings", reading, blocks)
+
+
+def _between_methods(study: Study) -> list[Block]:
+    """Return a table of what differs between methods, on the baseline."""
+    baseline, found = study.results.baseline, study.results.configurations
+    methods = {method: found[key] for method in study.results.methods if (key := (baseline, method)) in found}
+    return _differing(f"Between methods, on “{baseline}”", methods)
+
+
+def _between_ways(study: Study) -> list[Block]:
+    """Return tables of what differs between ways; methods of which the same can be said share one."""
+    tables: dict[str, tuple[list[str], dict[str, Settings]]] = {}
+    for method in study.results.methods:
+        found = study.results.configurations
+        ways = {way: found[key] for way in study.results.ways if (key := (way, method)) in found}
+        tables.setdefault(repr(_differences(ways)), ([], ways))[0].append(method)
+    made = (_differing(f"Between ways, with {', '.join(methods)}", ways) for methods, ways in tables.values())
+    return [block for blocks in made for block in blocks]
 
 
 def _valued(many: Mapping[Any, Settings]) -> dict[str, list[str]]:
@@ -101,11 +118,16 @@ def _valued(many: Mapping[Any, Settings]) -> dict[str, list[str]]:
     return {key: [_written(one[key]) if key in one else _words.NONE for one in many.values()] for key in keys}
 
 
-def _differing(named: Mapping[str, Settings]) -> Block:
-    made = [Row([word(key), *map(word, values)]) for key, values in _valued(named).items() if len(set(values)) > 1]
-    if not made:
-        return line("They are the same.")
-    return Grid(f"Settings that differ between {', '.join(named)}", ["setting", *named], made)
+def _differences(named: Mapping[str, Settings]) -> dict[str, list[str]]:
+    return {key: values for key, values in _valued(named).items() if len(set(values)) > 1}
+
+
+def _differing(title: str, named: Mapping[str, Settings]) -> list[Block]:
+    """Return a table of the settings that differ; nothing where there is nothing to compare."""
+    if len(named) < 2:
+        return []
+    made = [Row([word(key), *map(word, values)]) for key, values in _differences(named).items()]
+    return [Grid(title, ["setting", *named], made) if made else line(f"{title}: the same settings.")]
 
 
 def _written(value: object) -> str:
@@ -128,7 +150,7 @@ def holes(study: Study) -> Section:
     many = len(study.groups) > 1
     columns = [*(("base", "variant") if many else ()), "method", "way", "target", "seed", "why"]
     made = [Row([word(str(one.get(column, ""))) for column in columns]) for one in lines_of(frame)]
-    summary = f"{_words.counted(len(frame), 'run')} missing; “status” names the command that tries failed ones again."
+    summary = f"{_words.counted(len(frame), 'run')} missing; “adapterstilts status” says what to do about them."
     return Section("holes", "Holes", reading, [Words([summary]), Grid("Missing runs", columns, made)])
 
 

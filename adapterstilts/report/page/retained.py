@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from adapterstilts.experiment.results import CELL
 from adapterstilts.report.page import _words
 from adapterstilts.report.page._blocks import (
-    Block,
     Cell,
     Drawing,
     Grid,
@@ -16,12 +15,12 @@ from adapterstilts.report.page._blocks import (
     Panels,
     Row,
     Section,
-    Subtitle,
+    Side,
     line,
     number,
     word,
 )
-from adapterstilts.report.page._drawing import picture, zero
+from adapterstilts.report.page._drawing import Size, picture, zero
 from adapterstilts.report.page._figures import colour, scale, widest
 from adapterstilts.report.page._study import Group, Study
 from adapterstilts.report.page._words import score, signed
@@ -47,22 +46,19 @@ def retention(study: Study) -> Section:
     means = retained.groupby(keys, sort=False)[["now", "alone"]].mean()
     found = dict(zip(means.index, zip(means.now, means.alone, strict=True), strict=True))
     most = widest(now - alone for now, alone in found.values())
-    blocks: list[Block] = [scale(most)]
+    maps = []
     for group, method in study.places():
         known = {key[3:]: pair for key, pair in found.items() if key[:3] == (*group, method)}
         if known:
-            blocks += [
-                Subtitle(study.titled(method, group)),
-                _kept_map(study, study.titled(method, group), known, most),
-            ]
-    return Section("retention", "What is kept of earlier tasks", reading, blocks)
+            maps.append(_kept_map(study, study.titled(method, group), known, most))
+    return Section("retention", "What is kept of earlier tasks", reading, [scale(most), Side(maps)])
 
 
 def _kept_map(study: Study, name: str, known: dict[tuple[str, str], tuple[float, float]], most: float) -> Grid:
     tasks = list(dict.fromkeys(task for _, task in known))
     ways = [way for way in study.results.ways if any(key[0] == way for key in known)]
     made = [Row([word(way), *(_kept_cell(known.get((way, task)), most) for task in tasks)]) for way in ways]
-    return Grid(f"{name}: earlier tasks", ["way", *tasks], made, map=True)
+    return Grid(name, ["way", *tasks], made, map=True)
 
 
 def _kept_cell(pair: tuple[float, float] | None, most: float) -> Cell:
@@ -93,14 +89,13 @@ def layers(study: Study) -> Section:
                 made += [
                     _best(study, (group, method, target), way, rows) for way, rows in own.groupby("way", sort=False)
                 ]
-    grid = Grid(
-        "Best and last layer", ["method", "target", "way", "best layer", "score there", "last layer", "score"], made
-    )
+    headings = ["method", "target", "way", "best layer", "score at best", "last layer", "score at last"]
+    grid = Grid("Best and last layer", headings, made)
     return Section("layers", "Retrieval by layer", reading, [_line_key(study), Panels(drawings), grid])
 
 
 def _line_key(study: Study) -> Key:
-    looks = [("┄" if way == study.results.baseline else "━", _line_colour(study, way)) for way in study.results.ways]
+    looks = [("╌╌" if way == study.results.baseline else "━━", _line_colour(study, way)) for way in study.results.ways]
     return Key([Mark(sign, hue, way) for (sign, hue), way in zip(looks, study.results.ways, strict=True)])
 
 
@@ -112,7 +107,7 @@ def _line_colour(study: Study, way: str) -> str:
 
 def _sweep(study: Study, title: str, means: pd.DataFrame, name: str) -> Drawing:
     """Draw the score by layer, a line a way."""
-    with picture(name, f"Score by layer on {title}, best and last as in the table below", 2.2, ["00.0"]) as drawn:
+    with picture(name, f"Score by layer on {title}, best and last as in the table below", Size(2.2)) as drawn:
         for way, rows in means.groupby("way", sort=False):
             style = "--" if way == study.results.baseline else "-"
             drawn.axes.plot(rows.layer, rows.score, style, color=_line_colour(study, str(way)), linewidth=1.5)
@@ -152,7 +147,7 @@ def distance(study: Study) -> Section:
 
 def _cloud(study: Study, way: str, frame: pd.DataFrame, name: str) -> Drawing:
     """Draw gain against distance for one way, a sign a method and language."""
-    with picture(name, f"Gain of {way} by distance of languages", 2.6, ["+0.0"]) as drawn:
+    with picture(name, f"Gain of {way} by distance of languages", Size(2.6)) as drawn:
         zero(drawn.axes, upright=False)
         for method, rows in frame.groupby("method", sort=False):
             look = study.look(str(method))

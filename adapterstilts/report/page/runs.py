@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapterstilts.report.page._blocks import Block, Cell, Drawing, Fold, Grid, Panels, Row, Section, line, number, word
-from adapterstilts.report.page._drawing import height_of, picture, rows
+from adapterstilts.report.page._drawing import Size, height_of, name_values, picture, rows, shift
 from adapterstilts.report.page._study import Group, Study
 from adapterstilts.report.page._words import Line, figure, lines_of, score, shortened, signed
 
@@ -40,13 +40,14 @@ def _strip(study: Study, group: Group, target: str, name: str) -> Drawing:
     title = study.titled(target, group)
     found = study.by_seed[(study.by_seed.target == target)]
     found = found[(found.base == group[0]) & (found.variant == group[1])]
-    with picture(name, f"Scores of all runs on {title}", height_of(len(ways) * len(methods), 0.16), labels) as drawn:
+    size = Size(0.56 + height_of(len(ways), len(methods)), labels)
+    with picture(name, f"Scores of all runs on {title}", size) as drawn:
         rows(drawn.axes, labels)
         for place in range(1, len(ways)):
             drawn.axes.axhline(place - 0.5, color="#e3e3e3", linewidth=0.7)
         for order, method in enumerate(methods):
             for place, way in enumerate(ways):
-                at = place + (order - (len(methods) - 1) / 2) * 0.72 / len(methods)
+                at = place + shift(order, len(methods))
                 points = found[(found.method == method) & (found.way == way)].score
                 _points(study, drawn.axes, method, [float(one) for one in points], at)
         drawn.axes.margins(x=0.08)
@@ -94,7 +95,7 @@ def selection(study: Study) -> Section:
         key = tuple(str(one.get(name, "")) for name in ("base", "variant", "method", "target"))
         found.setdefault(key, {})[str(one["rule"])] = one
     made = [_selection_row(study, key, rules) for key, rules in found.items()]
-    headings = ["method", "target", *_RULES, "dev below oracle"]
+    headings = ["method", "target", *_RULES, "dev to oracle"]
     return Section("selection", "Who chooses", reading, [Grid("Score by rule, and the way it takes", headings, made)])
 
 
@@ -155,8 +156,8 @@ def _curve(study: Study, method: str, key: str, lines: list[Line]) -> Drawing:
     searches: dict[tuple[object, ...], list[Line]] = {}
     for one in lines:
         searches.setdefault((one["step"], one["seed"], one.get("target")), []).append(one)
-    with picture(name, f"Dev scores of {method} by {key}, as in the table below", 2.2, ["00.0"]) as drawn:
-        drawn.axes.set_xscale("log")
+    with picture(name, f"Dev scores of {method} by {key}, as in the table below", Size(2.2)) as drawn:
+        name_values(drawn.axes, sorted({float(one["value"]) for one in lines}), "{:g}".format)
         for tried in searches.values():
             tried.sort(key=lambda one: figure(one, "value") or 0.0)
             drawn.axes.plot(*_xy(tried), "-", color=look.colour, linewidth=0.8, alpha=0.5)

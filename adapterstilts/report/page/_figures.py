@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adapterstilts.report.page._blocks import Cell, Key, Mark, Scale
 from adapterstilts.report.page._study import Place, Study
-from adapterstilts.report.page._words import ZERO_SHOT, Line, chance, figure, score, signed, spanned
+from adapterstilts.report.page._words import ZERO_SHOT, Line, chance, figure, score, signed, spanned, standardised
 
 _GAIN, _LOSS = (107, 174, 214), (240, 160, 75)
 CLEAR, SAME_ROWS = "●", "*"
@@ -76,7 +76,7 @@ def _told(study: Study, place: Place, line: Line) -> str:
     p, smallest, effect = (figure(line, key) for key in ("p_holm", "detectable", "effect"))
     told = [" · ".join(part for part in place if part)]
     told += [f"p {chance(p)} after Holm's correction"] if p is not None else []
-    told += [f"standardised effect {effect:.2f}"] if effect is not None else []
+    told += [f"standardised effect {standardised(effect)}"] if effect is not None else []
     told += [f"smallest difference that could be found: {smallest:.1f} points"] if smallest is not None else []
     told += [f"missing: {study.reasons[place]}"] if place in study.reasons else []
     return "; ".join(told)

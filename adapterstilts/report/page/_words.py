@@ -46,6 +46,11 @@ def signed(value: float | None) -> str:
     return "0.0" if abs(value) < 0.05 else _minus(f"{value:+.1f}")
 
 
+def standardised(value: float | None) -> str:
+    """Write a standardised effect, or a correlation."""
+    return NONE if value is None else _minus(f"{value:+.2f}")
+
+
 def spanned(line: Line) -> str:
     """Write the interval of a difference, or the range over seeds where there is none; "" without both."""
     for low, high, what in (("low", "high", ""), ("lowest", "highest", "range ")):

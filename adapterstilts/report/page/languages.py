@@ -40,7 +40,7 @@ def languages(study: Study) -> Section:
     baseline = study.results.baseline
     reading = (
         f"A panel is a language, a row a way: how many points it scores above “{baseline}” with the same method, mean "
-        "over seeds; all panels of a target have one scale."
+        "over seeds; all panels of a target have one scale, and means leave out languages that were taught."
     )
     if study.results.scores.empty:
         return Section("languages", "Language by language", reading, [line("There are no scores yet.")])
@@ -132,7 +132,7 @@ def _row(study: Study, method: str, language: str, scores: Scores, *, counts: bo
             Cell("hole", None, style="hole figure", title="no score") if value is None
             else Cell(score(value), value, style="figure")
         )  # fmt: skip
-    called = word(language) if counts else Cell(language, language, ["taught, not in the mean"])
+    called = word(language) if counts else Cell(language, language, ["taught"])
     return Row([called, *cells], language, counts)
 
 

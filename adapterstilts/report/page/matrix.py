@@ -92,13 +92,13 @@ def _row(study: Study, one: Line, *, many: bool) -> Row:
     cells = [
         *(word(str(one[name])) for name in names),
         word(str(one["languages"])),
-        Cell("hole", None, title=why, style="hole") if value is None else number(_words.score(value), value),
+        Cell("hole", None, title=why, style="hole figure") if value is None else number(_words.score(value), value),
         number(signed(difference), difference),
-        Cell(_words.spanned(one), difference, style="figure"),
+        Cell(_words.spanned(one) or _words.NONE, difference, style="figure"),
         number(_words.chance(p), p),
         number(_words.chance(holm), holm),
         number(_words.score(smallest), smallest),
-        number("" if effect is None else signed(effect), effect),
+        number(_words.standardised(effect), effect),
         number("" if seeds is None else f"{seeds:.0f}", seeds),
     ]
     return Row(cells)

@@ -165,5 +165,4 @@ def _trend(way: str, method: str, rows: pd.DataFrame) -> Row:
     ranks = rows[["distance", "gain"]].rank()
     found = float(ranks.distance.corr(ranks.gain)) if len(rows) > 2 else None
     found = None if found is not None and found != found else found
-    written = "" if found is None else f"{found:+.2f}".replace("-", "−")
-    return Row([word(way), word(method), number(str(len(rows)), len(rows)), number(written, found)])
+    return Row([word(way), word(method), number(str(len(rows)), len(rows)), number(_words.standardised(found), found)])

@@ -20,8 +20,8 @@ from adapterstilts.store.atomic import write_text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from adapterstilts.experiment.judgement import Judged
     from adapterstilts.experiment.results import Results
-    from adapterstilts.report.page._judged import Judged
 
 _SECTIONS = (
     *(headline, matrix, versus, cost, languages, seeds, selection, search),
@@ -32,7 +32,7 @@ _SECTIONS = (
 def write_page(results: Results, judged: Judged, file: Path, distances: pd.DataFrame | None) -> Path:
     """Write a study as one HTML file; return the file. The same input gives the same bytes.
 
-    `distances`: language, distance, gain, way, method; None leaves that section out, with a note.
+    `distances`: of `typology.against_gain`; None leaves that section out, with a note.
     """
     study = Study(results, judged, distances)
     write_text(file, _rendered(study))

@@ -24,8 +24,8 @@ _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _INK, _LINES = "#3c4043", "#e3e3e3"
 _CHARACTER = 0.078
 """Inches of a character at the most, in the size of labels."""
-_SIGN, _GAP = 0.13, 0.12
-"""Inches from sign to sign inside a row of a plot, and between rows."""
+_SIGN, _GAP, _MANY = 0.13, 0.12, 30
+"""Inches from sign to sign inside a row of a plot, and between rows; of how many signs on these are too much."""
 
 
 @dataclass
@@ -86,12 +86,18 @@ def zero(axes: Axes, *, upright: bool = True) -> None:
 
 def height_of(rows: int, signs: int) -> float:
     """Return the inches of that many rows, each of so many signs one below the other."""
-    return rows * (_SIGN * signs + _GAP)
+    return rows * (_apart(rows, signs) * signs + _GAP)
 
 
-def shift(order: int, signs: int) -> float:
+def shift(order: int, rows: int, signs: int) -> float:
     """Return how far below the middle of its row a sign stands, in rows."""
-    return (order - (signs - 1) / 2) * _SIGN / (_SIGN * signs + _GAP)
+    apart = _apart(rows, signs)
+    return (order - (signs - 1) / 2) * apart / (apart * signs + _GAP)
+
+
+def _apart(rows: int, signs: int) -> float:
+    """Return the inches from sign to sign: of many, less than they are high, so that the picture stays in sight."""
+    return _SIGN if rows * signs <= _MANY else _SIGN / 3
 
 
 def name_values(axes: Axes, values: Sequence[float], write: Callable[[float], str]) -> None:

@@ -14,7 +14,7 @@ from adapterstilts.report.page._words import ZERO_SHOT, Line, figure, lines_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from adapterstilts.report.page._judged import Judged
+    from adapterstilts.experiment.judgement import Judged
 
 ENOUGH_SEEDS = 3
 ALPHA = 0.05
@@ -44,7 +44,7 @@ REFERENCE = Look("#5b5ea6", "D", "◆")
 
 @dataclass(frozen=True)
 class Study:
-    """A study as the page's sections read it. `distances`: language, distance, gain, way, method; None: not asked."""
+    """A study as the page's sections read it. `distances`: of `typology.against_gain`; None: not asked for."""
 
     results: Results
     judged: Judged

@@ -80,7 +80,7 @@ def _forest(study: Study, where: tuple[str, str, str], limits: tuple[float, floa
         zero(drawn.axes)
         for order, method in enumerate(others):
             for place, way in enumerate(ways):
-                at = place + shift(order, len(others))
+                at = place + shift(order, len(ways), len(others))
                 _whisker(study, drawn.axes, (base, variant, method, way, target), at)
         drawn.axes.set_xlim(*limits)
         drawn.axes.set_xlabel(f"points above {study.results.reference}")
@@ -173,7 +173,15 @@ def _scatter(study: Study, group: Group, target: str, name: str) -> Drawing:
         name_values(axes, _ticks([seconds for one in spent if (seconds := figure(one, "in_all"))]), _words.time)
         axes.margins(0.16)
         axes.set_xlabel("training time")
-    return Drawing(drawn.svg, title)
+    free = [way for way in study.results.ways if _is_free(study, group, way, target)]
+    note = f" (without training, so not drawn: {', '.join(free)})" if free else ""
+    return Drawing(drawn.svg, title + note)
+
+
+def _is_free(study: Study, group: Group, way: str, target: str) -> bool:
+    """Whether a way has cost no training, which a scale of ratios cannot show."""
+    found = [study.costs.get((*group, method, way, target)) for method in study.results.methods]
+    return any(one is not None and not figure(one, "in_all") for one in found)
 
 
 def _sign(study: Study, axes: Axes, place: Place) -> None:

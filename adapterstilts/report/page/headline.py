@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import fmean, median
 
 from adapterstilts.report.page import _words
 from adapterstilts.report.page._blocks import Block, Cell, Grid, Row, Section, Words, number, word
 from adapterstilts.report.page._study import ENOUGH_SEEDS, Group, Study
-from adapterstilts.report.page._words import Line, counted, figure, share, signed, spanned
+from adapterstilts.report.page._words import Line, counted, figure, share, shortened, signed, spanned
+
+_TOLD = 3
 
 
 def headline(study: Study) -> Section:
@@ -53,7 +56,7 @@ def warnings(study: Study) -> list[str]:
         )
     if len(results.holes):
         wanted = len(results.holes) + len(study.by_seed)
-        found.append(f"{counted(len(results.holes), 'hole')} of {wanted:,} runs: what is missing is not in any mean.")
+        found.append(f"{counted(len(results.holes), 'hole')} of {wanted:,} runs, not in any mean: {_reasons(study)}.")
     if any("mini" in base.split("/") for base, _ in study.groups):
         found.append(
             "The base is the embedded mini encoder: this shows that the study works, and is no evidence about XLM-R."
@@ -62,6 +65,14 @@ def warnings(study: Study) -> list[str]:
         pairs = ", ".join(f"{way} on {target}" for way, target in sorted(results.same_rows))
         found.append(f"Marked * and not counted in the sentences below: the task is the target's own data ({pairs}).")
     return found
+
+
+def _reasons(study: Study) -> str:
+    """Count the reasons of holes, the most frequent first; of many, three."""
+    found = Counter(str(why) for why in study.results.holes.why)
+    told = [f"{many} {shortened(why, 90)}" for why, many in found.most_common(_TOLD)]
+    more = len(found) - _TOLD
+    return "; ".join([*told, *([f"and {more} more reasons"] if more > 0 else [])])
 
 
 def counting(study: Study, group: Group, method: str) -> list[Line]:

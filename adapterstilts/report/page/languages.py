@@ -102,7 +102,7 @@ def _panel(
         for order, method in enumerate(methods):
             for place, way in enumerate(study.new_ways):
                 value = differences.get((method, way, language))
-                _sign(study, drawn.axes, method, value, place + shift(order, len(methods)))
+                _sign(study, drawn.axes, method, value, place + shift(order, len(labels), len(methods)))
         drawn.axes.set_xlim(-1.15 * (most or 1), 1.15 * (most or 1))
         drawn.axes.locator_params(axis="x", nbins=4)
     return Drawing(drawn.svg, language, language)

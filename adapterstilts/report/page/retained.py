@@ -9,6 +9,7 @@ from adapterstilts.report.page import _words
 from adapterstilts.report.page._blocks import (
     Cell,
     Drawing,
+    Fold,
     Grid,
     Key,
     Mark,
@@ -23,7 +24,7 @@ from adapterstilts.report.page._blocks import (
 from adapterstilts.report.page._drawing import Size, picture, zero
 from adapterstilts.report.page._figures import colour, scale, widest
 from adapterstilts.report.page._study import Group, Study
-from adapterstilts.report.page._words import score, signed
+from adapterstilts.report.page._words import figure, lines_of, score, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,40 +130,57 @@ def _best(study: Study, where: tuple[Group, str, str], way: object, rows: pd.Dat
 def distance(study: Study) -> Section:
     """Set what a language gains beside how far it is from the source language."""
     reading = (
-        "Right is farther from the source language by its typology (URIEL vectors, 0 is alike), up gains more: a "
-        "falling cloud means that distant languages gain less."
+        "A point is a language: right is farther from the source language by its typology (URIEL's vectors, 0 is "
+        "alike), up gains more than the same target's languages do on average; a falling cloud means that distant "
+        "languages gain less."
     )
     title, frame = "Distance of languages", study.distances
     if frame is None or frame.empty:
         return Section("distance", title, reading, [line("No distances of languages were given, so this is left out.")])
-    drawings, made = [], []
-    for way in study.results.ways:
-        own = frame[frame.way == way]
-        if len(own):
-            drawings.append(_cloud(study, way, own, f"distance-{study.number(way)}"))
-            made += [_trend(way, str(method), rows) for method, rows in own.groupby("method", sort=False)]
-    grid = Grid("Rank correlation of distance and gain", ["way", "method", "languages", "correlation"], made)
-    return Section("distance", title, reading, [study.key(), Panels(drawings), grid])
+    points = _beyond(frame)
+    drawings = [
+        _cloud(study, (group, way), own, f"distance-{place}-{study.number(way)}")
+        for place, group in enumerate(study.groups)
+        for way in study.new_ways
+        if len(own := points[(points.base == group[0]) & (points.variant == group[1]) & (points.way == way)])
+    ]
+    return Section("distance", title, reading, [study.key(), Panels(drawings), _trends(study, frame)])
 
 
-def _cloud(study: Study, way: str, frame: pd.DataFrame, name: str) -> Drawing:
+def _beyond(gains: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a language, method and way: the mean over targets of its gain beyond the target's mean gain."""
+    beyond = gains.gain - gains.groupby(list(CELL), sort=False).gain.transform("mean")
+    keys = [*(name for name in CELL if name != "target"), "language"]
+    return gains.assign(gain=beyond).groupby(keys, sort=False)[["distance", "gain"]].mean().dropna().reset_index()
+
+
+def _cloud(study: Study, where: tuple[Group, str], points: pd.DataFrame, name: str) -> Drawing:
     """Draw gain against distance for one way, a sign a method and language."""
+    group, way = where
     with picture(name, f"Gain of {way} by distance of languages", Size(2.6)) as drawn:
         zero(drawn.axes, upright=False)
-        for method, rows in frame.groupby("method", sort=False):
+        for method, own in points.groupby("method", sort=False):
             look = study.look(str(method))
-            drawn.axes.plot(rows.distance, rows.gain, look.marker, color=look.colour, markersize=5, alpha=0.8)
-        highest = frame.loc[frame.groupby("language", sort=False).gain.idxmax()]
+            drawn.axes.plot(own.distance, own.gain, look.marker, color=look.colour, markersize=5, alpha=0.8)
+        highest = points.loc[points.groupby("language", sort=False).gain.idxmax()]
         for language, far, gain in zip(highest.language, highest.distance, highest.gain, strict=True):
             drawn.axes.annotate(language, (far, gain), (0, 5), textcoords="offset points", ha="center", fontsize=8.5)
         drawn.axes.margins(0.1)
         drawn.axes.set_xlabel("distance")
-    return Drawing(drawn.svg, f"{way}: gain in points")
+    return Drawing(drawn.svg, f"{study.titled(way, group)}: points beyond the mean gain")
 
 
-def _trend(way: str, method: str, rows: pd.DataFrame) -> Row:
-    """Return Spearman's correlation, which is Pearson's of the ranks."""
-    ranks = rows[["distance", "gain"]].rank()
-    found = float(ranks.distance.corr(ranks.gain)) if len(rows) > 2 else None
-    found = None if found is not None and found != found else found
-    return Row([word(way), word(method), number(str(len(rows)), len(rows)), number(_words.standardised(found), found)])
+def _trends(study: Study, gains: pd.DataFrame) -> Fold:
+    """Return the rank correlations, each with how little it may rest on."""
+    from adapterstilts.experiment.typology import correlations
+
+    made = []
+    for one in lines_of(correlations(gains)):
+        rho, chance = figure(one, "rho"), figure(one, "p")
+        names = [study.titled(str(one["method"]), (one["base"], one["variant"])), str(one["way"])]
+        target = str(one["target"]) or "all together"
+        figures = [number(_words.standardised(rho), rho), number(_words.chance(chance), chance)]
+        caution = Cell(str(one["caution"]), str(one["caution"]) or None, style="note")
+        made.append(Row([*map(word, names), word(target), number(str(one["n"]), one["n"]), *figures, caution]))
+    headings = ["method", "way", "target", "languages", "rank correlation", "p, of it alone", "caution"]
+    return Fold("Rank correlations of distance and gain", [Grid("Rank correlations", headings, made)])

@@ -47,7 +47,7 @@ def _strip(study: Study, group: Group, target: str, name: str) -> Drawing:
             drawn.axes.axhline(place - 0.5, color="#e3e3e3", linewidth=0.7)
         for order, method in enumerate(methods):
             for place, way in enumerate(ways):
-                at = place + shift(order, len(methods))
+                at = place + shift(order, len(labels), len(methods))
                 points = found[(found.method == method) & (found.way == way)].score
                 _points(study, drawn.axes, method, [float(one) for one in points], at)
         drawn.axes.margins(x=0.08)
@@ -83,9 +83,9 @@ def _runs_grid(study: Study) -> Grid:
 def selection(study: Study) -> Section:
     """Set the rules to choose a way by side by side."""
     reading = (
-        "What a study reports depends on who chooses the way: the English dev rows, which is all that zero-shot "
-        "transfer may look at, no choice at all (the average), or the test rows themselves (the oracle, a bound that "
-        "nobody reaches honestly)."
+        "The score that a rule to choose a way comes to: “English dev” takes the best on each target's dev rows, "
+        "“averaged” one way for all targets by the mean of their dev scores, the oracle the best on the test rows "
+        "themselves, which nobody can know before: a bound."
     )
     frame = study.judged.selection
     if frame.empty:
@@ -105,8 +105,8 @@ def _selection_row(study: Study, key: tuple[str, ...], rules: dict[str, Line]) -
     for rule in _RULES:
         one = rules.get(rule, {})
         value, way = figure(one, "score"), one.get("way")
-        lines = [str(way)] if isinstance(way, str) and way else []
-        cells.append(Cell(score(value), value, lines, "figure"))
+        below = way if isinstance(way, str) and value is not None else str(one.get("why") or "")
+        cells.append(Cell(score(value), value, [below] if below else [], "figure"))
     dev, oracle = (figure(rules.get(rule, {}), "score") for rule in (_RULES[0], _RULES[-1]))
     lost = None if dev is None or oracle is None else dev - oracle
     return Row([word(study.titled(method, (base, variant))), word(target), *cells, number(signed(lost), lost)])

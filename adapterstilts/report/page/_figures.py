@@ -48,7 +48,7 @@ def place_cell(study: Study, place: Place, most: float, languages: str = ZERO_SH
         value = study.means.get(place)
     star = SAME_ROWS if place[3:] in study.results.same_rows else ""
     if value is None:
-        return hole(study.reasons.get(place) or str(line.get("why") or "not run"), star)
+        return hole(str(line.get("why") or "") or study.reasons.get(place, "not run"), star)
     gained = figure(line, "difference") if place[3] != study.results.baseline else None
     style = "heat clear" if study.is_clear(line) else "heat"
     return Cell(
@@ -78,5 +78,5 @@ def _told(study: Study, place: Place, line: Line) -> str:
     told += [f"p {chance(p)} after Holm's correction"] if p is not None else []
     told += [f"standardised effect {standardised(effect)}"] if effect is not None else []
     told += [f"smallest difference that could be found: {smallest:.1f} points"] if smallest is not None else []
-    told += [f"missing: {study.reasons[place]}"] if place in study.reasons else []
+    told += [str(line["why"])] if line.get("why") else []
     return "; ".join(told)

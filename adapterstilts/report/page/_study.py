@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adapterstilts.experiment.results import CELL, Results
-from adapterstilts.report.page._blocks import Key, Mark
+from adapterstilts.report.page._blocks import Key, Mark, Words
 from adapterstilts.report.page._words import ZERO_SHOT, Line, figure, lines_of
 
 if TYPE_CHECKING:
@@ -125,6 +125,22 @@ class Study:
         means = self.by_seed.groupby(list(CELL), sort=False).score.mean()
         return dict(zip(means.index, means, strict=True))
 
+    def pictured(self) -> list[tuple[Group, str, str]]:
+        """Return every group and target with zero-shot scores, and a name of the two for the parts of pictures."""
+        known = {(*place[:2], place[4]) for place in self.means}
+        return [
+            (group, target, f"{row}-{column}")
+            for row, group in enumerate(self.groups)
+            for column, target in enumerate(self.results.targets)
+            if (*group, target) in known
+        ]
+
+    def not_pictured(self) -> list[Words]:
+        """Say which targets have no zero-shot score, so that there is no picture of them."""
+        known = {target for _, target, _ in self.pictured()}
+        missing = [target for target in self.results.targets if target not in known]
+        return [Words([f"No picture of {', '.join(missing)}: there is no zero-shot score."])] if missing else []
+
     @cached_property
     def costs(self) -> dict[Place, Line]:
         """The mean costs of every cell over its seeds; `in_all`: seconds with those of runs that were not chosen."""
@@ -160,9 +176,10 @@ class Study:
         """Return the line of a place, {} where there is none."""
         return self._gains.get((place, languages), {})
 
-    def gains(self, group: Group, method: str) -> list[Line]:
-        """Return the zero-shot lines with a difference to the baseline, in the order of ways and targets."""
-        lines = [self.gain((*group, method, way, target)) for way in self.new_ways for target in self.results.targets]
+    def gains(self, group: Group, method: str, languages: str = ZERO_SHOT) -> list[Line]:
+        """Return the lines with a difference to the baseline, in the order of ways and targets."""
+        places = [(*group, method, way, target) for way in self.new_ways for target in self.results.targets]
+        lines = [self.gain(place, languages) for place in places]
         return [line for line in lines if figure(line, "difference") is not None]
 
     def is_clear(self, line: Line) -> bool:

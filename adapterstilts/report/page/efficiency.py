@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from adapterstilts.report.page import _words
 from adapterstilts.report.page._blocks import (
@@ -17,6 +17,7 @@ from adapterstilts.report.page._blocks import (
     Panels,
     Row,
     Section,
+    Words,
     line,
     number,
     word,
@@ -29,7 +30,7 @@ from adapterstilts.report.page._words import Line, figure, score, share, shorten
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LONGEST, _SHORT = 16, 20
+_LONGEST, _SHORT, _CROWD = 16, 20, 12
 _WHOLE = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50)
 
 
@@ -50,14 +51,10 @@ def versus(study: Study) -> Section:
         return Section("versus", title, reading, [line("There are no differences to it yet.")])
     key = Key([mark for mark in study.key().marks if mark.text != reference])
     limits = _limits(list(study.against.values()))
-    drawings = [
-        _forest(study, (*group, target), limits, f"versus-{place}-{column}")
-        for place, group in enumerate(study.groups)
-        for column, target in enumerate(study.results.targets)
-    ]
+    drawings = [_forest(study, (*group, target), limits, f"versus-{name}") for group, target, name in study.pictured()]
     grid = _versus_grid(study)
     table = Fold("Every difference and share, as a table that sorts", [grid], open=len(grid.rows) <= _SHORT)
-    return Section("versus", title, reading, [key, Panels(drawings), table])
+    return Section("versus", title, reading, [key, Panels(drawings), *study.not_pictured(), table])
 
 
 def _limits(lines: list[Line]) -> tuple[float, float]:
@@ -145,32 +142,43 @@ def cost(study: Study) -> Section:
     )
     if not study.costs:
         return Section("cost", "Quality against cost", reading, [line("No costs are known yet.")])
-    drawings = [
-        _scatter(study, group, target, f"cost-{place}-{column}")
-        for place, group in enumerate(study.groups)
-        for column, target in enumerate(study.results.targets)
-    ]
-    marks: list[Block] = [study.key(), study.numbered()]
+    drawings = [_scatter(study, group, target, f"cost-{name}") for group, target, name in study.pictured()]
+    crowded = f"; of more than {_CROWD} signs, only those are that nothing cheaper reaches"
+    marks: list[Block] = [study.key(), Words([f"Numbers are ways{crowded}."]), study.numbered()]
     if reference is not None:
         marks.append(Key([Mark("╌╌", REFERENCE.colour, f"{reference} on “{baseline}”, the line to reach")]))
-    blocks: list[Block] = [*marks, Panels(drawings), Fold("All costs, as a table that sorts", [_cost_grid(study)])]
-    return Section("cost", "Quality against cost", reading, blocks)
+    table = Fold("All costs, as a table that sorts", [_cost_grid(study)])
+    return Section("cost", "Quality against cost", reading, [*marks, Panels(drawings), *study.not_pictured(), table])
+
+
+class Spent(NamedTuple):
+    """A cell with the seconds that it has cost and the score that it has reached."""
+
+    place: Place
+    seconds: float
+    reached: float
 
 
 def _scatter(study: Study, group: Group, target: str, name: str) -> Drawing:
     """Draw score against cost for one target: a sign a method and way, with the way's number beside it."""
     title = study.titled(target, group)
     described = f"Zero-shot score against training time on {title}, as in the table below"
+    spent = [
+        Spent(place, seconds, reached)
+        for place, one in study.costs.items()
+        if (*place[:2], place[4]) == (*group, target)
+        and (seconds := figure(one, "in_all"))
+        and (reached := study.means.get(place)) is not None
+    ]
     with picture(name, described, Size(2.6)) as drawn:
         axes = drawn.axes
-        for method in study.results.methods:
-            for way in study.results.ways:
-                _sign(study, axes, (*group, method, way, target))
+        numbered = spent if len(spent) <= _CROWD else _front(spent)
+        for one in spent:
+            _sign(study, axes, one, numbered=one in numbered)
         line_at = study.means.get((*group, study.results.reference or "", study.results.baseline, target))
         if line_at is not None:
             axes.axhline(line_at, color=REFERENCE.colour, linewidth=1, linestyle="--", zorder=1)
-        spent = [one for place, one in study.costs.items() if (*place[:2], place[4]) == (*group, target)]
-        name_values(axes, _ticks([seconds for one in spent if (seconds := figure(one, "in_all"))]), _words.time)
+        name_values(axes, _ticks([one.seconds for one in spent]), _words.time)
         axes.margins(0.16)
         axes.set_xlabel("training time")
     free = [way for way in study.results.ways if _is_free(study, group, way, target)]
@@ -184,16 +192,23 @@ def _is_free(study: Study, group: Group, way: str, target: str) -> bool:
     return any(one is not None and not figure(one, "in_all") for one in found)
 
 
-def _sign(study: Study, axes: Axes, place: Place) -> None:
-    spent, reached, look = study.costs.get(place), study.means.get(place), study.look(place[2])
-    if spent is None or reached is None:
-        return
-    seconds, trained = figure(spent, "in_all"), figure(spent, "trained") or 1
-    if seconds:
-        axes.scatter(
-            [seconds], [reached], s=_area(trained), marker=look.marker, color=look.colour, alpha=0.85, linewidth=0
-        )
-        axes.annotate(str(study.number(place[3])), (seconds, reached), (6, 4), textcoords="offset points", fontsize=8.5)
+def _front(spent: list[Spent]) -> list[Spent]:
+    """Return those that score more than all that cost less."""
+    best, found = -math.inf, []
+    for one in sorted(spent, key=lambda one: (one.seconds, -one.reached)):
+        if one.reached > best:
+            best = one.reached
+            found.append(one)
+    return found
+
+
+def _sign(study: Study, axes: Axes, one: Spent, *, numbered: bool) -> None:
+    look, trained = study.look(one.place[2]), figure(study.costs[one.place], "trained") or 1
+    at, area = (one.seconds, one.reached), _area(trained)
+    axes.scatter(*at, s=area, marker=look.marker, color=look.colour, alpha=0.85, linewidth=0)
+    if numbered:
+        number = str(study.number(one.place[3]))
+        axes.annotate(number, at, (6, 4), textcoords="offset points", fontsize=8.5)
 
 
 def _area(trained: float) -> float:
@@ -202,11 +217,13 @@ def _area(trained: float) -> float:
 
 
 def _ticks(seconds: list[float]) -> list[float]:
-    """Return times to name, in whole units: at most five of those within reach, or the ends where there are none."""
+    """Return times to name, in whole units and not too near each other; the ends where hardly any is within reach."""
     first, last = min(seconds, default=1.0), max(seconds, default=1.0)
-    whole = [unit * many for unit in (1, 60, 3600) for many in _WHOLE if 0.95 * first <= unit * many <= 1.05 * last]
-    known = whole if len(whole) > 1 else sorted({first, last})
-    return [float(one) for one in known[:: math.ceil(len(known) / 5)]]
+    apart, found = (last / first) ** (1 / 4), list[float]()
+    for whole in (float(unit * many) for unit in (1, 60, 3600) for many in _WHOLE):
+        if 0.95 * first <= whole <= 1.05 * last and (not found or whole >= apart * found[-1]):
+            found.append(whole)
+    return found if len(found) > 1 else sorted({first, last})
 
 
 def _cost_grid(study: Study) -> Grid:

@@ -71,8 +71,8 @@ def _reasons(study: Study) -> str:
     """Count the reasons of holes, the most frequent first; of many, three."""
     found = Counter(str(why) for why in study.results.holes.why)
     told = [f"{many} {shortened(why, 90)}" for why, many in found.most_common(_TOLD)]
-    more = len(found) - _TOLD
-    return "; ".join([*told, *([f"and {more} more reasons"] if more > 0 else [])])
+    more = found.total() - sum(many for _, many in found.most_common(_TOLD))
+    return "; ".join([*told, *([f"{more} for other reasons"] if more else [])])
 
 
 def counting(study: Study, group: Group, method: str) -> list[Line]:

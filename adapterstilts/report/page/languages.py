@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from adapterstilts.report.page import _words
@@ -17,6 +18,7 @@ from adapterstilts.report.page._blocks import (
     Section,
     Side,
     line,
+    number,
     word,
 )
 from adapterstilts.report.page._drawing import Size, height_of, picture, rows, shift, zero
@@ -24,15 +26,17 @@ from adapterstilts.report.page._study import Study
 from adapterstilts.report.page._words import score, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
-Scores = dict[tuple[str, str, str], float]
-"""By method, way and language the mean score over seeds, of one group and target."""
+Spoken = tuple[str, str, str]
+"""A method, a way, a language."""
+Scores = dict[Spoken, float]
+"""The mean over seeds, of one group and target."""
 
-_PANEL, _LONGEST, _OPEN = 2.25, 12, 3
-_KEYS = ["base", "variant", "target", "method", "way", "language"]
+_PANEL, _LONGEST, _OPEN, _ABREAST = 2.25, 12, 3, 10
+_KEYS = ("base", "variant", "target", "method", "way", "language", "seed", "score")
 
 
 def languages(study: Study) -> Section:
@@ -44,53 +48,61 @@ def languages(study: Study) -> Section:
     )
     if study.results.scores.empty:
         return Section("languages", "Language by language", reading, [line("There are no scores yet.")])
-    means = study.results.scores.groupby(_KEYS, sort=False).score.mean()
-    by_place = dict(zip(means.index, means, strict=True))
+    by_target = _by_target(study)
     named = sorted(set(study.results.scores.language))
     blocks: list[Block] = [Chooser(named), study.key()]
     for place, group in enumerate(study.groups):
         for column, target in enumerate(study.results.targets):
-            scores = {key[3:]: value for key, value in by_place.items() if key[:3] == (*group, target)}
-            if scores:
-                title = f"{study.titled(target, group)}: {_words.counted(len(_spoken(scores)), 'language')}"
-                parts = _of_target(study, target, scores, f"languages-{place}-{column}")
+            if found := by_target.get((*group, target)):
+                title = f"{study.titled(target, group)}: {_words.counted(len(_spoken(found)), 'language')}"
+                parts = _of_target(study, target, found, f"languages-{place}-{column}")
                 blocks.append(Fold(title, parts, open=len(study.results.targets) <= _OPEN))
     return Section("languages", "Language by language", reading, blocks)
 
 
-def _of_target(study: Study, target: str, scores: Scores, name: str) -> list[Block]:
+def _by_target(study: Study) -> dict[tuple[str, str, str], dict[Spoken, dict[int, float]]]:
+    """Return by base, variant and target, then by method, way and language, then by seed all scores."""
+    found: dict[tuple[str, str, str], dict[Spoken, dict[int, float]]] = {}
+    for *where, seed, value in study.results.scores[list(_KEYS)].itertuples(index=False, name=None):
+        base, variant, target, method, way, language = where
+        found.setdefault((base, variant, target), {}).setdefault((method, way, language), {})[seed] = value
+    return found
+
+
+def _of_target(study: Study, target: str, found: Mapping[Spoken, Mapping[int, float]], name: str) -> list[Block]:
     """Return the panels and tables of one target."""
-    zero_shot = study.results.zero_shot.get(target, ())
-    differences = _differences(study, scores)
+    scores = {key: fmean(seeds.values()) for key, seeds in found.items()}
+    differences = _differences(study, found)
     most = max((abs(value) for value in differences.values()), default=0.0)
     drawings = [
         _panel(study, language, differences, most, f"{name}-{place}") for place, language in enumerate(_spoken(scores))
     ]
+    ways = study.results.ways
     grids = [
-        _grid(study, method, scores, zero_shot)
+        _grid(method, ways[first : first + _ABREAST], scores, study.results.zero_shot.get(target, ()))
         for method in study.results.methods
         if any(key[0] == method for key in scores)
+        for first in range(0, len(ways), _ABREAST)
     ]
     return [*([Panels(drawings)] if differences else []), Side(grids)]
 
 
-def _spoken(scores: Scores) -> list[str]:
+def _spoken(scores: Mapping[Spoken, object]) -> list[str]:
     return sorted({language for _, _, language in scores})
 
 
-def _differences(study: Study, scores: Scores) -> Scores:
-    """Return what every score is above the baseline's in the same language with the same method."""
-    baseline = study.results.baseline
-    return {
-        (method, way, language): value - scores[start]
-        for (method, way, language), value in scores.items()
-        if way != baseline and (start := (method, baseline, language)) in scores
-    }
+def _differences(study: Study, found: Mapping[Spoken, Mapping[int, float]]) -> Scores:
+    """Return how far each way is above the baseline in a language, with the same method: means over seeds with both."""
+    differences = {}
+    for (method, way, language), seeds in found.items():
+        start = found.get((method, study.results.baseline, language), {})
+        pairs = [value - start[seed] for seed, value in seeds.items() if seed in start]
+        if way != study.results.baseline and pairs:
+            differences[method, way, language] = fmean(pairs)
+    return differences
 
 
-def _panel(
-    study: Study, language: str, differences: Mapping[tuple[str, str, str], float], most: float, name: str
-) -> Drawing:
+def _panel(study: Study, language: str, differences: Scores, most: float, name: str) -> Drawing:
     """Draw the differences in one language, a row a way and a sign a method."""
     labels = [shortened(way, _LONGEST) for way in study.new_ways]
     described = f"Differences to {study.results.baseline} in {language}"
@@ -114,29 +126,24 @@ def _sign(study: Study, axes: Axes, method: str, value: float | None, at: float)
         axes.plot([value], [at], look.marker, color=look.colour, markersize=4.5)
 
 
-def _grid(study: Study, method: str, scores: Scores, zero_shot: tuple[str, ...]) -> Grid:
+def _grid(method: str, ways: Sequence[str], scores: Scores, zero_shot: Sequence[str]) -> Grid:
     """Return a method's scores, a row a language; the last row is the mean over the zero-shot ones that are shown."""
-    made = [_row(study, method, language, scores, counts=language in zero_shot) for language in _spoken(scores)]
-    foot = [
-        Cell("mean", lines=["zero-shot, shown"]),
-        *(_foot(study, method, way, scores, zero_shot) for way in study.results.ways),
-    ]
-    return Grid(method, ["language", *study.results.ways], made, foot)
+    made = [_row(method, ways, language, scores, counts=language in zero_shot) for language in _spoken(scores)]
+    means = [_mean([scores.get((method, way, language)) for language in zero_shot]) for way in ways]
+    return Grid(method, ["language", *ways], made, [Cell("mean", lines=["zero-shot, shown"]), *means])
 
 
-def _row(study: Study, method: str, language: str, scores: Scores, *, counts: bool) -> Row:
-    cells = []
-    for way in study.results.ways:
-        value = scores.get((method, way, language))
-        cells.append(
-            Cell("hole", None, style="hole figure", title="no score") if value is None
-            else Cell(score(value), value, style="figure")
-        )  # fmt: skip
+def _row(method: str, ways: Sequence[str], language: str, scores: Scores, *, counts: bool) -> Row:
+    values = [scores.get((method, way, language)) for way in ways]
     called = word(language) if counts else Cell(language, language, ["taught"])
-    return Row([called, *cells], language, counts)
+    return Row([called, *(_place(value) for value in values)], language, counts)
 
 
-def _foot(study: Study, method: str, way: str, scores: Scores, zero_shot: tuple[str, ...]) -> Cell:
-    known = [scores[key] for language in zero_shot if (key := (method, way, language)) in scores]
-    mean = sum(known) / len(known) if known else None
+def _place(value: float | None) -> Cell:
+    return Cell("hole", None, style="hole figure", title="no score") if value is None else number(score(value), value)
+
+
+def _mean(values: list[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    mean = fmean(known) if known else None
     return Cell(score(mean), mean, style="figure", mean=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from adapterstilts.report.page import _words
 from adapterstilts.report.page._blocks import Block, Cell, Fold, Grid, Row, Section, Side, line, number, word
 from adapterstilts.report.page._figures import SAME_ROWS, colour, marks, place_cell, scale, widest
@@ -53,27 +55,25 @@ def _maps(study: Study, languages: str) -> list[Block]:
 def _map(study: Study, group: Group, method: str, how: tuple[str, float]) -> Grid:
     """Return one method's map, with the mean over the targets in its last column."""
     languages, most = how
+    compared = {one["target"] for one in study.gains(group, method, languages)}
     made = []
     for way in study.results.ways:
         places = [(*group, method, way, target) for target in study.results.targets]
         cells = [place_cell(study, place, most, languages) for place in places]
-        made.append(Row([word(way), *cells, _mean(study, [study.gain(place, languages) for place in places], most)]))
+        lines = [study.gain(place, languages) for place in places if place[4] in compared]
+        made.append(Row([word(way), *cells, _mean(study, way, lines, most)]))
     mean = f"mean difference{f' without {SAME_ROWS}' if study.results.same_rows else ''}"
     return Grid(study.titled(method, group), ["way", *study.results.targets, mean], made, map=True)
 
 
-def _mean(study: Study, lines: list[Line], most: float) -> Cell:
-    """Return the mean of a row's differences, without the targets' own data; none of a row with a hole."""
-    places = [(one.get("way"), one.get("target")) for one in lines]
-    found = [
-        figure(one, "difference")
-        for one, place in zip(lines, places, strict=True)
-        if place not in study.results.same_rows and place[0] != study.results.baseline
-    ]
+def _mean(study: Study, way: str, lines: list[Line], most: float) -> Cell:
+    """Return the mean of a row's differences, without the targets' own data; none where one is missing."""
+    own = study.results.same_rows
+    found = [figure(one, "difference") for one in lines if (way, one.get("target")) not in own]
     known = [one for one in found if one is not None]
-    if not known or len(known) < len(found):
+    if not known or len(known) < len(found) or way == study.results.baseline:
         return Cell(_words.NONE, None, style="heat mean")
-    mean = sum(known) / len(known)
+    mean = fmean(known)
     return Cell(signed(mean), mean, style="heat mean", colour=colour(mean, most))
 
 

@@ -24,13 +24,9 @@ def seeds(study: Study) -> Section:
     )
     if study.by_seed.empty:
         return Section("seeds", "Every run", reading, [line("There are no runs with scores yet.")])
-    drawings = [
-        _strip(study, group, target, f"seeds-{place}-{column}")
-        for place, group in enumerate(study.groups)
-        for column, target in enumerate(study.results.targets)
-    ]
-    blocks: list[Block] = [study.key(), Panels(drawings), Fold("All runs, as a table that sorts", [_runs_grid(study)])]
-    return Section("seeds", "Every run", reading, blocks)
+    drawings = [_strip(study, group, target, f"seeds-{name}") for group, target, name in study.pictured()]
+    table = Fold("All runs, as a table that sorts", [_runs_grid(study)])
+    return Section("seeds", "Every run", reading, [study.key(), Panels(drawings), *study.not_pictured(), table])
 
 
 def _strip(study: Study, group: Group, target: str, name: str) -> Drawing:

@@ -130,9 +130,7 @@ def test_a_cost_is_that_of_the_run_and_of_all_before_it(opened, folder, results)
     record = run_of(opened, folder, "both", "pawsx", 1, "lora").record
     assert cost["trained"] == record.cost.trainable_params.adapter
     assert cost["train_s"] == record.budget.train_s_with_parents > record.cost.train_s
-    assert (
-        results.costs.set_index(["method", "way", "target", "seed"]).loc[("full", "none", "tatoeba", 0), "train_s"] == 0
-    )
+    assert set(results.costs["target"]) == {"pawsx"}  # nothing is trained to search
 
 
 def test_places_of_the_grid_without_scores_are_holes_with_their_reason(results):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -33,7 +32,7 @@ def job_of(recipe: str, out: str | None, mirror: str | None = None) -> Job:
     """Return a study by its recipe's name or file; a recipe that says itself where its rows are is not contradicted."""
     from adapterstilts.console import log
     from adapterstilts.experiment.command import Job
-    from adapterstilts.experiment.open import open_study
+    from adapterstilts.experiment.open import folder_for, open_study
 
     opened = open_study(recipe)
     own = opened.study.mirror or ("mini" if "mini" in opened.study.bases else None)
@@ -41,7 +40,7 @@ def job_of(recipe: str, out: str | None, mirror: str | None = None) -> Job:
         log(f"the recipe reads its rows from {own}, not from {mirror}")
     resources = {"resources.mirror": mirror} if mirror and not own else {}
     words = (recipe, *(("--out", out) if out else ()))
-    return Job(opened.layout.graph, Path(out) if out else Path("runs") / opened.name, resources, words)
+    return Job(opened.layout.graph, folder_for(opened, out), resources, words)
 
 
 def run_all(

@@ -89,7 +89,7 @@ class _Collection:
             seeds=tuple(study.seeds),
             scores=scores,
             dev=_frame([line for cell, steps in self.scored.items() for line in self._dev(cell, steps)], "score"),
-            costs=_frame([self._cost(cell, steps) for cell, steps in self.scored.items()], "train_s"),
+            costs=_frame([*self._costs()], "train_s"),
             retained=_frame([*self._retained()], "task", "now", "alone"),
             layers=_frame([*self._layers()], "layer", "score"),
             chosen=_frame([*self._chosen()], "step", "key", "value", "score", "kept"),
@@ -114,6 +114,11 @@ class _Collection:
     def _dev(self, cell: Cell, steps: Steps) -> Iterator[Line]:
         if steps.trained and self.done[steps.trained].get("dev") is not None:
             yield {**cell._asdict(), "score": self.done[steps.trained]["dev"]}
+
+    def _costs(self) -> Iterator[Line]:
+        """Yield the costs of targets that are trained; where none is, those of what is searched."""
+        learned = any(steps.trained for steps in self.scored.values())
+        yield from (self._cost(cell, steps) for cell, steps in self.scored.items() if steps.trained or not learned)
 
     def _cost(self, cell: Cell, steps: Steps) -> Line:
         ready = steps.trained or self.layout.prepared[Point(*cell[:3], cell.seed), cell.way]

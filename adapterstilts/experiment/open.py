@@ -63,6 +63,11 @@ def open_study(name: str) -> Opened:
     return Opened(file.stem if name.endswith(".yaml") else name, file, study)
 
 
+def folder_for(opened: Opened, out: str | Path | None) -> Path:
+    """Return a study's folder: `out`, or `runs/` and the recipe's name where that is None."""
+    return Path(out) if out else Path("runs") / opened.name
+
+
 def is_study(file: Path) -> bool:
     """Whether a recipe is one of a study, and not of a training or a composition."""
     raw = read_yaml(file)

@@ -24,11 +24,13 @@ class Results:
     - `scores`: language, score (of the task's main metric), metric, taught (whether labelled rows in this language were
       trained on), kind ("test"), folder (of the predictions: `predictions/<language>.parquet` in it).
     - `dev`: score: what the kept checkpoint has on the first dev rows of the source language. No retrieval.
-    - `costs`: trained (parameters of the module), bytes (of the module), train_s (with all runs before it), search_s
-      (of runs that were tried and not chosen, in equal shares on the seeds that profit), peak_memory_bytes, examples.
+    - `costs` (of targets that are trained; where none is, of all): trained (parameters of the module), bytes (of the
+      module), train_s (with all runs before it), search_s (of runs that were tried and not chosen, in equal shares on
+      the seeds that profit), peak_memory_bytes, examples.
     - `retained` (no target): task, language, now, alone.
     - `layers`: layer, score (mean over languages), of retrieval targets.
-    - `chosen` (target "": an intermediate task's training): step (what was chosen for: a label), key, value, score, kept (whether it is the one).
+    - `chosen` (target "": an intermediate task's training): step (what was chosen for: a label), key, value, score,
+      kept (whether it is the one).
     - `holes`: why (a failure's first line, or "not run").
 
     `baseline`: the way that differences are to. `reference`: the method that others are held against; None: there is no

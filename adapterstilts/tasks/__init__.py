@@ -52,8 +52,8 @@ class Task:
     the data's bare numbers from 0 on, where its authors say their order, and `counted_as` says as which other label
     one counts where a head does not know it.
 
-    `parallel` says that test rows of the same id say the same in all languages: statistics draw such rows together. Where
-    the data has no ids, their numbers are meant.
+    `parallel` says that test rows of the same id say the same in all languages: statistics draw such rows together.
+    Where the data has no ids, their numbers are meant.
 
     `translated` is never declared: it says of the languages that a mirror's machine translations add by what they were
     translated (`data/translated.py`).

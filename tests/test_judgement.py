@@ -16,6 +16,7 @@ from adapterstilts.experiment.judgement import Judged, judge_results
 from adapterstilts.experiment.results import CELL, Results
 from adapterstilts.formats import Prediction
 from adapterstilts.metrics import metrics
+from adapterstilts.store.run import RunRecord, nothing_trained
 from adapterstilts.tasks import tasks
 
 ROWS = 40
@@ -190,6 +191,19 @@ def test_items_are_parallel_where_the_task_says_so_and_the_ids_agree(tmp_path):
     assert not _is_parallel(tasks.get("xnli"), {"de": numbers, "sw": fewer}, folder)  # which row fell out?
     assert _is_parallel(tasks.get("mlqa"), {"de": numbers, "hi": fewer}, folder)  # ids of its own
     assert not _is_parallel(tasks.get("panx"), {"de": numbers, "sw": numbers}, folder)
+
+
+@pytest.mark.parametrize(
+    ("base", "mirror", "parallel"), [("mini", None, True), ("mini", "/real", False), ("x", "mini", True)]
+)
+def test_in_the_embedded_world_every_task_is_parallel(tmp_path, base, mirror, parallel):
+    record = RunRecord(
+        status="done", fingerprint="f", config={"resources": {"mirror": mirror}}, parents=[], data={}, packages={},
+        base={"name": base, "fingerprint": "b"}, seed=0, best={}, **nothing_trained(),
+    )  # fmt: skip
+    (tmp_path / "run.json").write_text(record.model_dump_json())
+    ids = {"de": ["0", "1"], "sw": ["0", "1"]}
+    assert _is_parallel(tasks.get("panx"), ids, tmp_path / "eval" / "panx-test") == parallel
 
 
 def test_every_target_with_parallel_items_says_so():

@@ -114,7 +114,7 @@ class _Look:
 
     def _change(self, step: Step, before: Done) -> str:
         """Say what is different from the step of the same label that was done before."""
-        changed = differences(before.settings, step.settings)
+        changed = [line.removeprefix("settings.") for line in differences(before.settings, step.settings)]
         if before.version != step.version:
             changed.insert(0, f"version of {step.kind}: {before.version} -> {step.version}")
         if changed:

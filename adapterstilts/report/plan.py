@@ -19,6 +19,7 @@ from adapterstilts.experiment.telling import duration
 from adapterstilts.report.tables import Table, amount
 
 _REASONS = 20  # lines of reasons in one table
+_FOLLOWS = "follows from steps that are stale"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def reason_tables(entries: Iterable[Entry]) -> list[Table]:
     reasons: dict[tuple[str, str], list[Entry]] = {}
     for one in entries:
         if one.reason:
-            reasons.setdefault((one.state, one.reason), []).append(one)
+            reason = _FOLLOWS if one.reason.startswith("follows from ") else one.reason
+            reasons.setdefault((one.state, reason), []).append(one)
     if not reasons:
         return []
     rows = [[state, str(len(some)), some[0].step.label, reason] for (state, reason), some in reasons.items()]

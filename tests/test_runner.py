@@ -22,6 +22,7 @@ from adapterstilts.experiment import runner as runner_room
 from adapterstilts.experiment.command import run_one, run_study
 from adapterstilts.experiment.record import read_done, read_failure
 from adapterstilts.experiment.runner import LocalRunner, slots_for
+from adapterstilts.experiment.schedule import Schedule
 from adapterstilts.experiment.step import folder_of
 from adapterstilts.interrupt import listening
 
@@ -62,7 +63,8 @@ def test_every_step_is_done_once_behind_those_that_it_needs(tmp_path, capfd):
     assert [line.split()[0] for line in capfd.readouterr().err.splitlines()] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
 
 
-def test_a_step_leaves_its_record_its_cost_and_its_log(tmp_path):
+def test_a_step_leaves_its_record_its_cost_and_its_log(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     run(tmp_path, A)
     done = read_done(tmp_path, A.id)
     assert (done.label, done.settings, done.parents) == ("a", {"name": "a"}, {})
@@ -93,6 +95,17 @@ def test_what_is_done_is_not_done_again(tmp_path):
 def test_two_slots_work_at_once(tmp_path):
     one, other = toy("one", until="at-other"), toy("other", until="at-one")
     assert run(tmp_path, one, other, slots=2).whole
+
+
+def test_a_step_waits_for_another_that_writes_into_the_same_run_and_others_pass_it():
+    steps = [note("x", A), note("y", A), B]
+    schedule = Schedule(
+        graph_of(A, *steps), [one.id for one in steps], lambda one: A.id if one.kind == "note" else one.id
+    )
+    assert [schedule.take(), schedule.take(), schedule.take()] == [steps[0], B, None]
+    schedule.ended(steps[0].id, True)
+    assert schedule.take() == steps[1]
+    assert not schedule.over
 
 
 def test_steps_that_write_into_one_run_take_turns(tmp_path):
@@ -212,6 +225,15 @@ def test_a_second_signal_ends_at_once(tmp_path):
     main.send_signal(signal.SIGTERM)
     assert main.wait(20) == 130
     assert gone(worker)
+
+
+def test_workers_die_with_their_main_process(tmp_path):
+    toys.save(tmp_path, toy("endless", kind="deaf"))
+    main = start(tmp_path)
+    wait_for(tmp_path / "deaf")
+    main.kill()
+    main.wait()
+    assert gone(int((tmp_path / "deaf").read_text()))
 
 
 def gone(process, seconds=5.0):

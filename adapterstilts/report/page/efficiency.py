@@ -24,7 +24,7 @@ from adapterstilts.report.page._blocks import (
 )
 from adapterstilts.report.page._drawing import Size, height_of, name_values, picture, rows, shift, zero
 from adapterstilts.report.page._figures import CLEAR
-from adapterstilts.report.page._study import REFERENCE, Group, Place, Study
+from adapterstilts.report.page._study import REFERENCE, Group, Look, Place, Study
 from adapterstilts.report.page._words import Line, figure, score, share, shortened, signed, spanned
 
 if TYPE_CHECKING:
@@ -76,21 +76,20 @@ def _forest(study: Study, where: tuple[str, str, str], limits: tuple[float, floa
         rows(drawn.axes, labels)
         zero(drawn.axes)
         for order, method in enumerate(others):
-            for place, way in enumerate(ways):
-                at = place + shift(order, len(ways), len(others))
-                _whisker(study, drawn.axes, (base, variant, method, way, target), at)
+            at = [place + shift(order, len(ways), len(others)) for place in range(len(ways))]
+            lines = [study.against.get((base, variant, method, way, target), {}) for way in ways]
+            _whiskers(drawn.axes, study.look(method), lines, at)
         drawn.axes.set_xlim(*limits)
         drawn.axes.set_xlabel(f"points above {study.results.reference}")
     return Drawing(drawn.svg, title)
 
 
-def _whisker(study: Study, axes: Axes, place: Place, at: float) -> None:
-    one, look = study.against.get(place, {}), study.look(place[2])
-    value, ends = figure(one, "difference"), _words.ends(one)
-    if ends is not None:
-        axes.plot(ends, [at, at], color=look.colour, linewidth=1.4, solid_capstyle="butt")
-    if value is not None:
-        axes.plot([value], [at], look.marker, color=look.colour, markersize=5)
+def _whiskers(axes: Axes, look: Look, lines: list[Line], at: list[float]) -> None:
+    """Draw a method's differences, each at its height, with their intervals."""
+    ends = [_words.ends(one) or (math.nan, math.nan) for one in lines]
+    values = [math.nan if (value := figure(one, "difference")) is None else value for one in lines]
+    axes.hlines(at, [low for low, _ in ends], [high for _, high in ends], color=look.colour, linewidth=1.4)
+    axes.plot(values, at, look.marker, color=look.colour, markersize=5)
 
 
 def _versus_grid(study: Study) -> Grid:

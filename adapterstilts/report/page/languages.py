@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ from adapterstilts.report.page._words import score, shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from matplotlib.axes import Axes
 
 Spoken = tuple[str, str, str]
 """A method, a way, a language."""
@@ -112,18 +112,13 @@ def _panel(study: Study, language: str, differences: Scores, most: float, name: 
         rows(drawn.axes, labels)
         zero(drawn.axes)
         for order, method in enumerate(methods):
-            for place, way in enumerate(study.new_ways):
-                value = differences.get((method, way, language))
-                _sign(study, drawn.axes, method, value, place + shift(order, len(labels), len(methods)))
+            at = [place + shift(order, len(labels), len(methods)) for place in range(len(labels))]
+            values = [differences.get((method, way, language), math.nan) for way in study.new_ways]
+            look = study.look(method)
+            drawn.axes.plot(values, at, look.marker, color=look.colour, markersize=4.5)
         drawn.axes.set_xlim(-1.15 * (most or 1), 1.15 * (most or 1))
         drawn.axes.locator_params(axis="x", nbins=4)
     return Drawing(drawn.svg, language, language)
-
-
-def _sign(study: Study, axes: Axes, method: str, value: float | None, at: float) -> None:
-    if value is not None:
-        look = study.look(method)
-        axes.plot([value], [at], look.marker, color=look.colour, markersize=4.5)
 
 
 def _grid(method: str, ways: Sequence[str], scores: Scores, zero_shot: Sequence[str]) -> Grid:

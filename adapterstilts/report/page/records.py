@@ -10,6 +10,7 @@ from typing import Any
 from adapterstilts.report.page import _words
 from adapterstilts.report.page._blocks import (
     Block,
+    Cell,
     Code,
     Facts,
     Fold,
@@ -25,6 +26,8 @@ from adapterstilts.report.page._study import Study
 from adapterstilts.report.page._words import figure, lines_of
 
 Settings = Mapping[str, Any]
+
+_SHORT, _LONGEST = 20, 120
 
 
 def certificates(study: Study) -> Section:
@@ -102,14 +105,37 @@ def _between_methods(study: Study) -> list[Block]:
 
 
 def _between_ways(study: Study) -> list[Block]:
-    """Return tables of what differs between ways; methods of which the same can be said share one."""
-    tables: dict[str, tuple[list[str], dict[str, Settings]]] = {}
+    """Return tables of what ways set otherwise than the baseline; methods of which the same can be said share one."""
+    baseline, found = study.results.baseline, study.results.configurations
+    tables: dict[tuple[tuple[str, str, str, str], ...], list[str]] = {}
     for method in study.results.methods:
-        found = study.results.configurations
-        ways = {way: found[key] for way in study.results.ways if (key := (way, method)) in found}
-        tables.setdefault(repr(_differences(ways)), ([], ways))[0].append(method)
-    made = (_differing(f"Between ways, with {', '.join(methods)}", ways) for methods, ways in tables.values())
-    return [block for blocks in made for block in blocks]
+        start = found.get((baseline, method))
+        ways = [way for way in study.new_ways if (way, method) in found]
+        if start is not None and ways:
+            lines = [(way, *one) for way in ways for one in _changes(start, found[way, method])]
+            tables.setdefault(tuple(lines), []).append(method)
+    return [_changed(study, methods, lines) for lines, methods in tables.items()]
+
+
+def _changes(start: Settings, settings: Settings) -> list[tuple[str, str, str]]:
+    """Return setting, value before and value now of all that differ."""
+    return [(key, before, now) for key, (before, now) in _differences({"before": start, "now": settings}).items()]
+
+
+def _changed(study: Study, methods: list[str], lines: tuple[tuple[str, str, str, str], ...]) -> Block:
+    baseline, home = study.results.baseline, f"{study.results.folder}/"
+    title = f"Between “{baseline}” and other ways, with {', '.join(methods)}"
+    if not lines:
+        return line(f"{title}: the same settings.")
+    made = [Row([word(way), word(key), *(_value(text, home) for text in values)]) for way, key, *values in lines]
+    grid = Grid(title, ["way", "setting", baseline, "here"], made)
+    return Fold(title, [grid], open=len(made) <= _SHORT)
+
+
+def _value(text: str, home: str) -> Cell:
+    """Make the place of a setting: of a long one the ends, without the folder that the study lies in."""
+    short = _words.shortened(text.replace(home, ""), _LONGEST)
+    return Cell(short, short, style="value")
 
 
 def _valued(many: Mapping[Any, Settings]) -> dict[str, list[str]]:
@@ -143,15 +169,22 @@ def environment(study: Study) -> Section:
 
 def holes(study: Study) -> Section:
     """List every run that is missing, with its reason."""
-    reading = "A row is a run that should be there and is not; a failure is told by its first line."
+    reading = "A row is a place of the grid that lacks runs, with the reason; a failure is told by its first line."
     frame = study.results.holes
     if frame.empty:
         return Section("holes", "Holes", reading, [line("None: every run of the study is there.")])
-    many = len(study.groups) > 1
-    columns = [*(("base", "variant") if many else ()), "method", "way", "target", "seed", "why"]
-    made = [Row([word(str(one.get(column, ""))) for column in columns]) for one in lines_of(frame)]
+    columns = [*(("base", "variant") if len(study.groups) > 1 else ()), "method", "way", "target"]
+    seeds: dict[tuple[str, ...], list[str]] = {}
+    for one in lines_of(frame):
+        place = tuple(str(one.get(column, "")) for column in (*columns, "why"))
+        seeds.setdefault(place, []).append(str(one["seed"]))
+    made = [
+        Row([*map(word, place), word(", ".join(some)), Cell(why, why, style="value")])
+        for (*place, why), some in seeds.items()
+    ]
     summary = f"{_words.counted(len(frame), 'run')} missing; “adapterstilts status” says what to do about them."
-    return Section("holes", "Holes", reading, [Words([summary]), Grid("Missing runs", columns, made)])
+    grid = Grid("Missing runs", [*columns, "seeds", "why"], made)
+    return Section("holes", "Holes", reading, [Words([summary]), grid])
 
 
 def command(study: Study) -> Section:

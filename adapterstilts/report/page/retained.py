@@ -29,6 +29,7 @@ from adapterstilts.report.page._words import figure, lines_of, score, signed
 if TYPE_CHECKING:
     import pandas as pd
 
+_FEWEST = 3
 _LINES = ("#1b7f79", "#c9772b", "#a23b6e", "#2f6fb0", "#5b5ea6", "#7a7a1e", "#333333")
 
 
@@ -138,13 +139,15 @@ def distance(study: Study) -> Section:
     if frame is None or frame.empty:
         return Section("distance", title, reading, [line("No distances of languages were given, so this is left out.")])
     points = _beyond(frame)
+    points = points[points.groupby(["base", "variant", "way"]).language.transform("nunique") >= _FEWEST]
     drawings = [
         _cloud(study, (group, way), own, f"distance-{place}-{study.number(way)}")
         for place, group in enumerate(study.groups)
         for way in study.new_ways
         if len(own := points[(points.base == group[0]) & (points.variant == group[1]) & (points.way == way)])
     ]
-    return Section("distance", title, reading, [study.key(), Panels(drawings), _trends(study, frame)])
+    few = line(f"A way is drawn where at least {_FEWEST} zero-shot languages have a distance.")
+    return Section("distance", title, reading, [study.key(), few, Panels(drawings), _trends(study, frame)])
 
 
 def _beyond(gains: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,12 @@ from adapterstilts.report.page._study import Group, Study
 from adapterstilts.report.page._words import Line, figure, lines_of, score, shortened, signed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
     from matplotlib.axes import Axes
 
-_LONGEST = 16
+_LONGEST, _SHORT = 16, 20
 _RULES = ("English dev", "averaged", "oracle")
 
 
@@ -42,21 +45,19 @@ def _strip(study: Study, group: Group, target: str, name: str) -> Drawing:
         for place in range(1, len(ways)):
             drawn.axes.axhline(place - 0.5, color="#e3e3e3", linewidth=0.7)
         for order, method in enumerate(methods):
-            for place, way in enumerate(ways):
-                at = place + shift(order, len(labels), len(methods))
-                points = found[(found.method == method) & (found.way == way)].score
-                _points(study, drawn.axes, method, [float(one) for one in points], at)
+            at = {way: place + shift(order, len(ways), len(methods)) for place, way in enumerate(ways)}
+            _points(study, drawn.axes, method, found[found.method == method], at)
         drawn.axes.margins(x=0.08)
         drawn.axes.set_xlabel("mean zero-shot score")
     return Drawing(drawn.svg, title)
 
 
-def _points(study: Study, axes: Axes, method: str, points: list[float], at: float) -> None:
-    look = study.look(method)
-    axes.plot(points, [at] * len(points), look.marker, color=look.colour, markersize=4.5, alpha=0.75, markeredgewidth=0)
-    if points:
-        mean = sum(points) / len(points)
-        axes.plot([mean], [at], "|", color=look.colour, markersize=9, markeredgewidth=1.6)
+def _points(study: Study, axes: Axes, method: str, runs: pd.DataFrame, at: Mapping[str, float]) -> None:
+    """Draw a method's runs, and the mean of every way."""
+    look, means = study.look(method), runs.groupby("way", sort=False).score.mean()
+    height = runs.way.map(at)
+    axes.plot(runs.score, height, look.marker, color=look.colour, markersize=4.5, alpha=0.75, markeredgewidth=0)
+    axes.plot(means, [at[way] for way in means.index], "|", color=look.colour, markersize=9, markeredgewidth=1.6)
 
 
 def _runs_grid(study: Study) -> Grid:
@@ -119,15 +120,16 @@ def search(study: Study) -> Section:
         return Section("search", "Settings tried and chosen", reading, [line("The study searches no setting.")])
     lines = lines_of(chosen)
     made = [_tried(one) for one in lines]
-    grid = Grid("Values tried", ["for", "method", "seed", "setting", "value", "dev score", "kept"], made)
-    return Section("search", "Settings tried and chosen", reading, [*_curves(study, lines), grid])
+    grid = Grid("Values tried", ["for", "setting", "value", "dev score", "kept"], made)
+    table = Fold("All values tried, as a table that sorts", [grid], open=len(made) <= _SHORT)
+    return Section("search", "Settings tried and chosen", reading, [*_curves(study, lines), table])
 
 
 def _tried(one: Line) -> Row:
     value, reached = figure(one, "value"), figure(one, "score")
     shown = Cell(f"{value:g}", value, style="figure") if value is not None else word(str(one["value"]))
     kept = Cell("✓", 1.0, style="kept") if one["kept"] else Cell("", 0.0)
-    names = [word(str(one["step"])), word(str(one["method"])), word(str(one["seed"])), word(str(one["key"]))]
+    names = [word(str(one["step"])), word(str(one["key"]))]
     return Row([*names, shown, number(score(reached), reached), kept])
 
 

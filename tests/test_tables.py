@@ -32,7 +32,7 @@ def test_a_figure_is_read_into_its_parts(cell, parts):
     assert read(cell) == Figure(*parts)
 
 
-@pytest.mark.parametrize("cell", ["--", "", "61.0 (a_b)", "lora", "1.2.3", "+1.2 [0.3]", "2024-01-01"])
+@pytest.mark.parametrize("cell", ["--", "", "61.0 (a_b)", "61.0 (none)", "lora", "1.2.3", "+1.2 [0.3]", "2024-01-01"])
 def test_what_is_no_figure_is_not_taken_for_one(cell):
     assert read(cell) is None
 

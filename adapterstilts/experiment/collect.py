@@ -94,7 +94,7 @@ class _Collection:
             layers=_frame([*self._layers()], "layer", "score"),
             chosen=_frame([*self._chosen()], "step", "key", "value", "score", "kept"),
             holes=_frame([*self._holes()], "why"),
-            zero_shot=_untaught(scores),
+            zero_shot=dict.fromkeys(study.targets, ()) | _untaught(scores),
             same_rows=same_rows(study),
             certificates=dict(self._certificates()),
             configurations=dict(self._configurations()),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adapterstilts.experiment.judgement import Judged
 from adapterstilts.experiment.results import Results
 from adapterstilts.report.study_tables import _costs, _distances, _scores
-from adapterstilts.report.study_tables._layout import Judged, Study
+from adapterstilts.report.study_tables._layout import Study
 from adapterstilts.report.tables import Table
 from adapterstilts.store.atomic import write_text
 
-__all__ = ["Judged", "headline", "study_tables", "write_study_tables"]
+__all__ = ["headline", "study_tables", "write_study_tables"]
 
 
 def study_tables(results: Results, judged: Judged) -> dict[str, Table]:

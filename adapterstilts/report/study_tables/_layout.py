@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from adapterstilts.experiment.judgement import Judged
 from adapterstilts.experiment.results import CELL, Results
 from adapterstilts.report.figures import HOLE, SAME_ROWS, SURE
 
@@ -18,29 +19,6 @@ Line = Mapping[str, Any]
 Place = tuple[str, ...]
 ALPHA = 0.05
 ROW = ("base", "variant", "method", "way")
-
-
-class Judged(Protocol):
-    """What statistics has made of a study: frames of differences in points, NaN where there is no figure.
-
-    - `gains`: the columns of a cell, languages ("zero-shot" or "en"), score, difference (to the baseline way), low,
-      high (NaN under three seeds), lowest, highest (over seeds), p, p_holm, and more.
-    - `against_reference`: the columns of a cell, difference (to the reference method), low, high, p_holm.
-    - `kept`: method, way, target (and base, variant where there are several), share (1 is all), low, high, why.
-    - `selection`: base, variant, method, rule, target, way, score.
-    """
-
-    @property
-    def gains(self) -> pd.DataFrame: ...
-
-    @property
-    def against_reference(self) -> pd.DataFrame: ...
-
-    @property
-    def kept(self) -> pd.DataFrame: ...
-
-    @property
-    def selection(self) -> pd.DataFrame: ...
 
 
 class Row(NamedTuple):

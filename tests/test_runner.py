@@ -335,3 +335,12 @@ def test_a_signal_that_came_early_is_heard_by_what_begins_later():
     with listening() as fresh:
         fresh.raise_if_asked()
     assert fresh.signal_name is None
+
+
+def test_a_worker_gives_way_to_a_new_one_after_so_many_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner_room, "SERVES", 2)
+    steps = [toy(name) for name in "vwxyz"]
+    assert run(tmp_path, *steps).whole
+    logs = [(folder_of(tmp_path, step.id) / "log.txt").read_text() for step in steps]
+    workers = [text.split("process ")[1].split()[0] for text in logs]
+    assert [workers.count(one) for one in dict.fromkeys(workers)] == [2, 2, 1]

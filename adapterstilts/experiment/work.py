@@ -24,6 +24,7 @@ from adapterstilts.experiment.kinds import Kind, Work, kinds
 from adapterstilts.experiment.record import LOG, RUN, Cost, Done, read_done, record_of, write_done, write_failure
 from adapterstilts.experiment.step import Step, folder_of
 from adapterstilts.interrupt import StopRequest, listening
+from adapterstilts.store.atomic import remove_leftovers
 from adapterstilts.store.manifest import Damaged
 from adapterstilts.store.places import patience
 
@@ -74,6 +75,7 @@ def _hold_and_do(step: Step, place: Place, stop: StopRequest) -> Ended:
         done = settled(place.study, step.id)
         if done:
             return Ended(step.id, "done", done.cost.seconds)
+        remove_leftovers(folder_of(place.study, step.id))  # of a process that was killed while it wrote
         kind = kinds.get(step.kind)
         work = work_of(step, place)
         owner = owner_of(place.study, kind, work.runs)

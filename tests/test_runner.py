@@ -189,10 +189,21 @@ def test_devices_are_slots():
         slots_for("cuda:0,tpu", None)
 
 
-def start(study, slots=1):
-    script = Path(__file__).with_name("study_toys.py")
-    with (study / "out").open("a") as out, (study / "err").open("a") as errors:
-        return subprocess.Popen([sys.executable, str(script), str(study), str(slots)], stdout=out, stderr=errors)
+@pytest.fixture
+def start():
+    """Start runs as processes of their own; whatever a test leaves of them is killed."""
+    script, begun = Path(__file__).with_name("study_toys.py"), []
+
+    def one(study, slots=1):
+        with (study / "out").open("a") as out, (study / "err").open("a") as errors:
+            words = [sys.executable, str(script), str(study), str(slots)]
+            begun.append(subprocess.Popen(words, stdout=out, stderr=errors))
+        return begun[-1]
+
+    yield one
+    for process in begun:
+        process.kill()
+        process.wait()
 
 
 SLOW = [toy("slow", ticks=30), toy("other", ticks=15)]
@@ -200,7 +211,7 @@ LAST = toy("last", *SLOW)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_at_safe_points_and_the_same_command_goes_on(tmp_path, number):
+def test_a_signal_stops_at_safe_points_and_the_same_command_goes_on(tmp_path, start, number):
     waiting = [toy("one", until="go"), toy("two", until="go")]
     toys.save(tmp_path, *waiting, toy("last", *waiting))
     main = start(tmp_path, slots=2)
@@ -214,7 +225,7 @@ def test_a_signal_stops_at_safe_points_and_the_same_command_goes_on(tmp_path, nu
     assert (folder_of(tmp_path, toy("last", *waiting).id) / "run/text").read_text() == "last(one(), two())"
 
 
-def test_a_second_signal_ends_at_once(tmp_path):
+def test_a_second_signal_ends_at_once(tmp_path, start):
     toys.save(tmp_path, toy("stubborn", kind="deaf"))
     main = start(tmp_path)
     wait_for(tmp_path / "deaf")
@@ -227,7 +238,7 @@ def test_a_second_signal_ends_at_once(tmp_path):
     assert gone(worker)
 
 
-def test_workers_die_with_their_main_process(tmp_path):
+def test_workers_die_with_their_main_process(tmp_path, start):
     toys.save(tmp_path, toy("endless", kind="deaf"))
     main = start(tmp_path)
     wait_for(tmp_path / "deaf")
@@ -258,7 +269,7 @@ def contents(study, steps):
     return found
 
 
-def test_killed_at_any_moment_and_started_again_it_ends_with_equal_files(tmp_path):
+def test_killed_at_any_moment_and_started_again_it_ends_with_equal_files(tmp_path, start):
     for name in ("killed", "whole"):
         (tmp_path / name).mkdir()
         toys.save(tmp_path / name, *SLOW, LAST)
@@ -283,7 +294,7 @@ def children(process):
     return []
 
 
-def test_two_runs_of_one_folder_do_not_meet(tmp_path, capfd):
+def test_two_runs_of_one_folder_do_not_meet(tmp_path, start, capfd):
     toys.save(tmp_path, toy("one", until="go"))
     first = start(tmp_path)
     wait_for(tmp_path / "at-one")
@@ -307,7 +318,7 @@ def test_one_step_alone_is_done_here_and_says_what_it_misses(tmp_path, capfd):
     assert journal(tmp_path) == ["a", "b"]
 
 
-def test_one_step_that_another_process_is_at_is_waited_for(tmp_path):
+def test_one_step_that_another_process_is_at_is_waited_for(tmp_path, start):
     toys.save(tmp_path, toy("one", until="go"))
     first = start(tmp_path)
     wait_for(tmp_path / "at-one")

@@ -72,6 +72,7 @@ def do(step: Step, place: Place, *, aloud: bool = False) -> Ended:
 def _hold_and_do(step: Step, place: Place, stop: StopRequest) -> Ended:
     with ExitStack() as locks:
         locks.enter_context(held(folder_of(place.study, step.id), stop))
+        remove_leftovers(folder_of(place.study, step.id))
         done = settled(place.study, step.id)
         if done:
             return Ended(step.id, "done", done.cost.seconds)

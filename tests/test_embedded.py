@@ -46,7 +46,9 @@ def empty_cache(tmp_path, monkeypatch):
 def writes(monkeypatch):
     """What is asked to be written, in place of rows."""
     calls: list[Path] = []
-    monkeypatch.setattr(embedded, "write_rows", lambda out, **_: (calls.append(out), out.mkdir(parents=True)))
+    monkeypatch.setattr(
+        "adapterstilts.mini.rows.write_rows", lambda out, **_: (calls.append(out), out.mkdir(parents=True))
+    )
     return calls
 
 
@@ -156,10 +158,10 @@ def test_rows_of_other_sources_lie_in_another_folder(empty_cache, writes, tmp_pa
 
 STREAMS = ("stdin", "stdout", "stderr")
 TWO = """
-from adapterstilts.mini import embedded
-real = embedded.write_rows
+from adapterstilts.mini import embedded, rows
+real = rows.write_rows
 embedded._SIZE = 6
-embedded.write_rows = lambda *some, **named: (input(), print("writing"), real(*some, **named))
+rows.write_rows = lambda *some, **named: (input(), print("writing"), real(*some, **named))
 print("asking", flush=True)
 print(embedded.mirror_folder("mini"))
 """

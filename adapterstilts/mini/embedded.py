@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapterstilts.console import log
 from adapterstilts.errors import UserError
-from adapterstilts.mini.rows import write_rows
 from adapterstilts.store.places import cache_root, locked
-from adapterstilts.store.run import Run
+
+if TYPE_CHECKING:
+    from adapterstilts.store.run import Run
 
 MINI = "mini"
 _SIZE, _FEW = 3000, 250  # English training rows a task; rows of other splits and languages
@@ -49,6 +51,8 @@ def _embedded_mirror() -> Path:
     if not folder.is_dir():
         with locked(cache_root() / "mini", wait=True):
             if not folder.is_dir():
+                from adapterstilts.mini.rows import write_rows  # the grammars: nothing that naming the mirror needs
+
                 log("writing the embedded world's rows, once: about half a minute")
                 write_rows(folder, size=_SIZE, few=min(_FEW, _SIZE))
     return folder

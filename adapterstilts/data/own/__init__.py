@@ -24,8 +24,10 @@ def find_task(name: str) -> Task:
         from adapterstilts.data.own.declaration import read_own  # numpy: nothing that planning needs
 
         return read_own(Path(name))
+    if name in tasks.names():
+        return tasks.get(name)
     beside = next((file for file in (f"{name}.yaml", f"{name}.yml") if Path(file).is_file()), None)
-    if beside and name not in tasks.names():
+    if beside:
         raise UserError(f"unknown task {name!r}", fix=f"a task of your own is named by its file: --task ./{beside}")
     return tasks.get(must_be_known(name))
 

@@ -110,9 +110,12 @@ class Study:
     @cached_property
     def zero_shot_scores(self) -> pd.DataFrame:
         """The scores in languages that no cell of their target was taught in."""
+        import numpy as np
+
         scores = self.results.scores
         pairs = zip(scores.target, scores.language, strict=True)
-        return scores[[language in self.results.zero_shot.get(target, ()) for target, language in pairs]]
+        kept = [language in self.results.zero_shot.get(target, ()) for target, language in pairs]
+        return scores[np.array(kept, dtype=bool)]  # of no rows, a list would choose no columns
 
     @cached_property
     def by_seed(self) -> pd.DataFrame:

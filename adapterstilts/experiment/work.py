@@ -76,7 +76,6 @@ def _hold_and_do(step: Step, place: Place, stop: StopRequest) -> Ended:
         done = settled(place.study, step.id)
         if done:
             return Ended(step.id, "done", done.cost.seconds)
-        remove_leftovers(folder_of(place.study, step.id))  # of a process that was killed while it wrote
         kind = kinds.get(step.kind)
         work = work_of(step, place)
         owner = owner_of(place.study, kind, work.runs)

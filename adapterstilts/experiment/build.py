@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from adapterstilts.compose.merges import merges
 from adapterstilts.experiment.identity import rows_identity, settings_identity
 from adapterstilts.experiment.recipe import Settings, Study, Way
 from adapterstilts.experiment.step import Graph, Parents, Step
-from adapterstilts.experiment.suits import SEARCH, learns, reaches, remembers, spoken, suiting
+from adapterstilts.experiment.suits import SEARCH, learns, merge_of, reaches, remembers, spoken, suiting
 
 
 class Variant(NamedTuple):
@@ -148,7 +147,7 @@ class _Builder:
         if way.verb == "stack":
             return self._add("stack", label, {}, {"members": members})
         settings = {"how": way.how or "mean", "weights": way.weights, "rank": way.rank, "settings": way.settings}
-        needs, parents = merges.get(way.how or "mean").needs, {"members": members}
+        needs, parents = merge_of(way).needs, {"members": members}
         if needs:
             measured = [self._measured(point, one, needs) for one in way.needs]
             parents["measured"] = tuple(measured)

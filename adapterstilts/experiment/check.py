@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from adapterstilts.compose.merges import merges
 from adapterstilts.config.recipe import Wrong
 from adapterstilts.config.resolve import describe, read_settings, resolve
 from adapterstilts.config.schema import MethodSettings, SearchSettings
@@ -115,6 +114,8 @@ def _out_of_place(place: Place, way: Way) -> Iterator[Wrong]:
 def _composition(place: Place, way: Way) -> Iterator[Wrong]:
     """Yield what is wrong with a merge's or a fusion's name and settings."""
     if way.verb == "merge":
+        from adapterstilts.compose.merges import merges  # numpy takes its time, and many a study merges nothing
+
         how = way.how or "mean"
         if how not in merges.names():
             yield Wrong((*place, "how"), f": unknown merge {how!r}, {nearest(how, merges.names())}")

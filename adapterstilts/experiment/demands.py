@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from adapterstilts.config.schema import DataSettings, InterleavingSettings, ResourceSettings, TrainSettings
 from adapterstilts.data.own import find_task
+from adapterstilts.errors import UserError
 from adapterstilts.experiment.shapes import Shape, shape_of
 from adapterstilts.experiment.step import Graph, Step
 from adapterstilts.methods import method_of
@@ -119,7 +120,7 @@ class Demands:
         return _training(asked, module, sum(count for count, _ in parts), all(sure for _, sure in parts))
 
     def _asked(self, step: Step) -> Asked:
-        given = step.settings.get("settings") or {}
+        given = {**_recipe_of(step), **(step.settings.get("settings") or {})}
         share = 1 - float(given.get("mlm.ratio") or 0)
         numbers = {name: float(_get(given, key) or 0) for name, key in _NUMBERS.items()}
         tasks = tuple(step.settings.get("tasks") or ())
@@ -234,7 +235,7 @@ def _training(asked: Asked, module: Module, examples: float, sure: bool) -> Dema
     looks = min(10.0, examples) * asked.eval_examples
     flops = _forward(shape, length) * (examples * (2.0 if module.frozen else 3.0) + looks)
     trained = module.parameters + shape.hidden**2  # and a head
-    kept = 4.0 * trained * (1 + 2 * 3)  # and two checkpoints, each with AdamW's two moments
+    kept = 4.0 * trained  # checkpoints go when a run is finished
     # 16-bit numbers that each layer keeps for the way back, and the scores of its heads in windows
     activations = asked.pass_tokens * shape.layers * (34 * shape.hidden + 2 * 256 * 16)
     memory = PROCESS_BYTES + 4.0 * shape.parameters + 12.0 * module.parameters + activations
@@ -247,7 +248,8 @@ def _examples(asked: Asked) -> tuple[float, bool]:
     if asked.max_steps:
         return asked.batch * asked.max_steps / asked.share, True
     found = [_rows(task, asked.source or task.train_language, "train", asked.mini) for task in _tasks(asked.tasks)]
-    rows = sum(min(count, asked.limit or math.inf) for count, _ in found)
+    cap = _DEFAULTS["train.examples_cap"] if len(found) > 1 else math.inf
+    rows = sum(min(count, asked.limit or math.inf, cap) for count, _ in found)
     steps = math.ceil(rows * asked.epochs / asked.batch)
     return asked.batch * steps / asked.share, all(sure for _, sure in found)
 
@@ -301,6 +303,8 @@ def _rows(task: Task, language: str, split: str, mini: bool) -> tuple[float, boo
     if mini:
         return float(MINI_ROWS if split == "train" else MINI_FEW), True
     counts: Mapping[str, int] = {str(name): count for name, count in task.rows.get(language, {}).items()}
+    if split == "train" and split not in counts and task.learns_from:
+        return _rows(find_task(task.learns_from[0]), language, split, mini)
     if split not in counts and split == "dev" and task.held_out:
         return task.held_out * counts.get("train", UNKNOWN_ROWS), "train" in counts
     return float(counts.get(split, UNKNOWN_ROWS)), split in counts
@@ -309,6 +313,22 @@ def _rows(task: Task, language: str, split: str, mini: bool) -> tuple[float, boo
 @cache
 def _tasks(names: tuple[str, ...]) -> list[Task]:
     return [find_task(name) for name in expand(names)]
+
+
+def _recipe_of(step: Step) -> Mapping[str, Any]:
+    """Return the settings of the recipe of trainings that a step's settings name; none where it says nothing of it."""
+    name, tasks = (step.settings.get("settings") or {}).get("recipe"), step.settings.get("tasks") or ()
+    return _recipe(str(name), tuple(expand(list(tasks)))) if name and tasks else {}
+
+
+@cache
+def _recipe(name: str, tasks: tuple[str, ...]) -> Mapping[str, Any]:
+    from adapterstilts.train.recipe import open_recipe
+
+    try:
+        return {key: known.value for key, known in open_recipe(name).settings(tasks).items()}
+    except UserError:  # whether it can be used is found out by the training
+        return {}
 
 
 def _word(value: Any) -> str:

@@ -31,4 +31,9 @@ def _identity(name: str) -> str:
 def settings_identity(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return the digest of the recipe of trainings that the settings name, where they name one."""
     name = settings.get("recipe")
-    return {"recipe": fingerprint(read_yaml(find_recipe(str(name))))} if name else {}
+    return {"recipe": _content(str(name))} if name else {}
+
+
+@cache
+def _content(name: str) -> str:
+    return fingerprint(read_yaml(find_recipe(name)))

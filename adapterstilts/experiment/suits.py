@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
+from typing import TYPE_CHECKING
 
-from adapterstilts.compose.merges import merges
 from adapterstilts.data.own import find_task
 from adapterstilts.experiment.recipe import Study, Way
 from adapterstilts.formats import formats
 from adapterstilts.methods import fusions
 
 SEARCH = "search"
+if TYPE_CHECKING:
+    from adapterstilts.compose.merges import Merge
+
 _STACKED = ("lora", "bottleneck")
 _FUSED = {"attention": ("bottleneck",), "layer_weights": ("lora",), SEARCH: ("lora",)}
 
@@ -20,10 +24,17 @@ def ways_to_fuse() -> list[str]:
     return sorted({*fusions.names(), SEARCH})
 
 
+def merge_of(way: Way) -> Merge:
+    """Return the merge that a way puts its members together by."""
+    from adapterstilts.compose.merges import merges  # numpy takes its time, and many a study merges nothing
+
+    return merges.get(way.how or "mean")
+
+
 def allowed(way: Way) -> Collection[str] | None:
     """Return the catalog's methods whose modules a way can put together; None means any."""
     if way.verb == "merge":
-        return merges.get(way.how or "mean").methods
+        return merge_of(way).methods
     if way.verb == "stack":
         return _STACKED
     return _FUSED.get(way.how or "", ()) if way.verb == "fuse" else None
@@ -55,6 +66,7 @@ def suiting(study: Study) -> dict[str, tuple[str, ...]]:
     return {name: methods(name, ()) for name in study.ways}
 
 
+@cache
 def learns(target: str) -> bool:
     """Whether a target is trained; retrieval searches an encoder as it is."""
     return hasattr(formats.get(find_task(target).format), "head")

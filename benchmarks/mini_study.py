@@ -1,123 +1,63 @@
 """What intermediate training does on the embedded world, over three seeds: every way, every target, every layer.
 
-    python benchmarks/mini_study.py [ways|baselines|compositions] [--seeds 3] [--at-once 1] [--work runs/mini-ways]
+    python benchmarks/mini_study.py [ways|baselines|compositions] [--at-once 1] [--work runs/mini-ways]
 
-The same settings as the quickstart's. `ways`: the quickstart's, every intermediate task alone, and full fine-tuning
-without any; `baselines`: those of `quickstart --baselines`; `compositions`: every merge, stack and fusion of the same
-three tasks, and what each still knows of them. A seed decides first weights, order and dropout; the rows
-and the base are the same. Each seed is a process of one thread; `--at-once` says how many run side by side.
-Interrupted, it goes on.
+Runs the study of the same name in recipes/mini/, writes its figures to results/ and prints them as tables. The settings
+are the quickstart's. `ways`: the quickstart's, every intermediate task alone, and full fine-tuning without any;
+`baselines`: those of `quickstart --baselines`; `compositions`: every merge, stack and fusion of the same three tasks,
+and what each still knows of them. A seed decides first weights, order and dropout; the rows and the base are the same.
+Each step is done by one thread; `--at-once` says how many run side by side. Interrupted, it goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from _common import machine, say, write_results
 
-from adapterstilts.compose.merges import merges
-from adapterstilts.evaluation.command import evaluate, evaluate_base
-from adapterstilts.evaluation.retention import retention
-from adapterstilts.mini.embedded import MINI
-from adapterstilts.model import one_thread
-from adapterstilts.report import quickstart
-from adapterstilts.report.overview import overview
-from adapterstilts.report.study import Study, Way
+from adapterstilts.experiment.collect import collect
+from adapterstilts.experiment.command import Job, run_study
+from adapterstilts.experiment.open import open_study
+from adapterstilts.experiment.results import Results
+from adapterstilts.experiment.runner import LocalRunner
 
-NONE = Way("none", "lora")
-SAME = ("cat", "layers")  # without settings of its own, each is the weighted sum, as linear is
-STUDIES = {
-    "ways": (
-        NONE,
-        *(Way(task, "lora", (task,)) for task in quickstart.INTERMEDIATE),
-        *(way for way in quickstart.WAYS if way.how),
-        Way("bottleneck", "bottleneck", ("snli",)),
-        Way("full-none", "full"),
-        Way("full", "full", ("snli",)),
-    ),
-    "baselines": (NONE, *quickstart.BASELINES),
-    "compositions": (
-        NONE,
-        *(Way(how, "lora", quickstart.INTERMEDIATE, how) for how in merges.names() if how not in SAME),
-        Way("stacked", "lora", quickstart.INTERMEDIATE, "stack"),
-        Way("layer-weights", "lora", quickstart.INTERMEDIATE, "layer_weights"),
-        Way("search", "lora", quickstart.INTERMEDIATE, "search"),
-        Way("fusion", "bottleneck", quickstart.INTERMEDIATE, "attention"),
-    ),
-}
+STUDIES = ("ways", "baselines", "compositions")
 
 
 def main() -> None:
-    """Run all seeds, write the results, print the tables."""
+    """Run a study, write the results, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", choices=STUDIES, default="ways")
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--work", type=Path)
     options = parser.parse_args()
+    opened = open_study(f"mini/{options.study}")
     work = options.work or Path(f"runs/mini-{options.study}")
-    run = partial(run_seed, options.study, work)
-    with ProcessPoolExecutor(options.at_once, mp_context=get_context("spawn")) as pool:
-        lines = list(pool.map(run, range(options.seeds)))
-    found = {
-        "machine": machine(("torch", "transformers", "peft", "adapters")),
-        **{name: [line for seed in lines for line in seed[name]] for name in lines[0]},
-    }
+    outcome = run_study(Job(opened.graph, work), LocalRunner(["cpu"] * options.at_once))
+    if not outcome.whole:
+        raise SystemExit(f"steps have failed: adapterstilts retry {opened.name} --out {work}, then this again")
+    found = {"machine": machine(("torch", "transformers", "peft", "adapters")), **figures(collect(opened, work))}
     say(f"written: {write_results(f'mini_{options.study}', found)}")
     print(report(found))
 
 
-def run_seed(name: str, work: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Run a whole study with one seed; return its scores by language, retrieval by layer, and what is retained."""
-    study = study_of(name, work / f"seed-{seed}", seed)
-    with one_thread():
-        study.run()
-        found = {"layers": swept(study), "retained": retained(study)}
-    say(f"seed {seed}: done")
-    found["scores"] = overview(study).scores.to_dict("records")
-    return {part: [line | {"seed": seed} for line in lines] for part, lines in found.items()}
-
-
-def study_of(name: str, folder: Path, seed: int) -> Study:
-    """Return the quickstart's study with other ways and another seed."""
-    settings = {**quickstart.SETTINGS, "seed": seed}
-    return Study(folder, MINI, STUDIES[name], quickstart.TARGETS, settings, quickstart.BY_METHOD, quickstart.OF_TARGETS)
-
-
-def swept(study: Study) -> list[dict[str, Any]]:
-    """Return retrieval by layer, on average over languages, of the bare base and of all that was prepared."""
-    lines = []
-    for way in study.ways:
-        if way.fused:  # with a target: nothing is prepared before there is one
-            continue
-        run = study.prepared(way)
-        if run:
-            found = evaluate(run, "tatoeba", layer="sweep")
-        else:
-            found = evaluate_base(MINI, "tatoeba", out=study.folder / "base-sweep", layer="sweep")
-        for one in found:
-            lines.append({"way": way.name, "layer": one.metrics["layer"], **one.metrics["average"]})
-    return lines
-
-
-def retained(study: Study) -> list[dict[str, Any]]:
-    """Return what each composition scores on the tasks of its members, by their heads, and what they score alone."""
-    lines = []
-    for way in study.ways:
-        run = study.prepared(way)
-        if run and way.composed:
-            for kept in retention(run).kept:
-                scores = kept.scores()["average"]
-                lines.append({"way": way.name, "task": kept.now.metrics["task"], "score": scores["now"]})
-                lines.append({"way": "each alone", "task": kept.now.metrics["task"], "score": scores["alone"]})
-    return lines
+def figures(results: Results) -> dict[str, list[dict[str, Any]]]:
+    """Return the scores by language, retrieval by layer, and what compositions retain beside each member alone."""
+    layers = results.layers.rename(columns={"score": "accuracy"})
+    kept, alone = (
+        results.retained.rename(columns={column: "score"})[["way", "task", "score", "seed"]]
+        for column in ("now", "alone")
+    )
+    parts = {
+        "layers": layers[["way", "layer", "accuracy", "seed"]],
+        "retained": pd.concat([kept, alone.assign(way="each alone")]),
+        "scores": results.scores[["way", "target", "language", "score", "taught", "seed"]],
+    }
+    return {name: part.to_dict("records") for name, part in parts.items()}
 
 
 def report(found: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,8 +12,10 @@ from click.testing import CliRunner
 from latex_reader import read_latex
 
 from adapterstilts.cli.compare import compare
+from adapterstilts.report.compare import _distinct
 from adapterstilts.report.comparison import Comparison
 from adapterstilts.report.tables import Table, blocks, show
+from adapterstilts.store.run import Run
 
 RUNS = ["none", "full", "snli-lora", "bottleneck", "squad-lora", "merged-mean", "merged-svd", "stacked"]
 LANGUAGES = ["de", "en", "es", "hi", "ru", "sw", "tr", "yo", "zh"]
@@ -165,3 +168,28 @@ def test_compare_writes_each_table_in_latex_and_all_figures_in_csv(monkeypatch, 
     assert figures.read_text(encoding="utf-8") == found.csv()
     parts = tex.read_text(encoding="utf-8").split("% \\usepackage{booktabs}\n")[1:]
     assert [len(read_latex(part).rows) for part in parts] == [len(RUNS) + 1] * 2
+
+
+def test_runs_of_one_name_are_named_by_what_is_different_in_their_paths(tmp_path):
+    (tmp_path / "step/run").mkdir(parents=True)
+    paths = [tmp_path / f"by-name/{name}/xnli/seed-0" for name in ("lora/none", "lora/merged", "full/none")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.symlink_to(tmp_path / "step/run")
+    assert [*_distinct([Run(path, None) for path in paths[:2]])] == ["none", "merged"]
+    assert [*_distinct([Run(path, None) for path in paths])] == ["lora/none", "lora/merged", "full/none"]
+    assert [*_distinct([Run(path, None) for path in (paths[0], tmp_path / "step")])] == ["seed-0", "step"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x/x", "a/x"], ["/a/x/x", "/a/x"]),
+        (["a/b/run", "a/run"], ["b", "run"]),
+        (["a/run", "b/run", "c"], ["a", "b", "c"]),
+        (["a/run", "b/run", "a"], ["/a/run", "/b/run", "/a"]),
+        (["a/run", "a/run"], ["run"]),
+    ],
+)
+def test_where_what_is_different_would_not_tell_them_apart_paths_stand_whole(paths, names):
+    assert [*_distinct([Run(Path("/") / path, None) for path in paths])] == names

@@ -2,72 +2,121 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
+from pathlib import Path
 
 import pytest
+from small_studies import HAS_ADAPTERS, Done, small
 
-from adapterstilts.report.overview import overview
-from adapterstilts.report.study import SEARCH, Study, Way
-from adapterstilts.store.run import read_run
+from adapterstilts.experiment.collect import collect
+from adapterstilts.experiment.open import open_study
+from adapterstilts.report.overview import Overview
 
-TWO = ("snli", "squad_v2")
-WAYS = [
-    Way("regmean", "lora", TWO, "regmean"),
-    Way("layer-weights", "lora", TWO, "layer_weights"),
-    Way("search", "lora", TWO, SEARCH),
-    Way("full-mean", "full", TWO, "mean"),
-]
-if any(found.name == "adapters" for found in importlib.metadata.distributions()):
-    WAYS.append(Way("fusion", "bottleneck", TWO, "attention"))
-TARGETS = ("xnli", "udpos", "tatoeba")
+TWO = ["snli", "squad_v2"]
+FUSED = {"layer-weights": "lora"} | ({"fusion": "bottleneck"} if HAS_ADAPTERS else {})
+TARGETS = ["xnli", "udpos", "tatoeba"]
 
 
 @pytest.fixture(scope="module")
 def study(base, mirror, tmp_path_factory):
-    settings = {"resources.mirror": str(mirror), "precision": "fp32", "train.learning_rate": 1e-2}
-    settings |= {"train.max_steps": 2, "train.eval_every": 2, "train.warmup_ratio": 0, "train.batch_size": 8}
-    folder = tmp_path_factory.mktemp("compositions") / "all"
-    done = Study(folder, str(base), tuple(WAYS), TARGETS, settings, {"lora": {"method.r": 4}})
-    done.run()
-    return done
+    folder = tmp_path_factory.mktemp("compositions")
+    ways = {
+        "none": {"methods": ["lora"]},
+        "{task}": {"learn": "{task}", "shown": False, "each": {"task": TWO}},
+        "regmean": {"merge": TWO, "how": "regmean", "methods": ["lora"]},
+        "layer-weights": {"fuse": TWO, "how": "layer_weights"},
+        "search": {"fuse": TWO, "how": "search"},
+        "full-mean": {"merge": TWO, "methods": ["full"]},
+    }
+    if HAS_ADAPTERS:
+        ways["fusion"] = {"fuse": TWO, "how": "attention"}
+    opened = small(
+        folder / "small.yaml",
+        base,
+        mirror=str(mirror),
+        targets=TARGETS,
+        methods={
+            "lora": {"settings": {"method.r": 4}},
+            **{one: {} for one in ("bottleneck", "full")[not HAS_ADAPTERS :]},
+        },
+        ways=ways,
+        scores={"layers": True, "retention": True},
+    )
+    return Done(opened, folder / "all")
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    return collect(study.opened, study.folder)
 
 
 def test_what_a_merge_needs_is_measured_once_on_every_member(study):
-    files = sorted(path.relative_to(study.folder).as_posix() for path in study.folder.rglob("gram.safetensors"))
-    assert files == [f"intermediate/{task}-lora/gram.safetensors" for task in TWO]
-    before = [(study.folder / file).stat().st_mtime_ns for file in files]
-    study.run()
-    assert [(study.folder / file).stat().st_mtime_ns for file in files] == before
+    files = sorted(path.parent.resolve() for path in study.folder.rglob("gram.safetensors"))
+    assert files == sorted(study.of(task).path.resolve() for task in TWO)
+    assert [step.kind for step in study.opened.graph].count("measure") == len(TWO)
+    assert study.of("regmean").record.config["phase"] == "merge"
 
 
-def test_a_fusion_is_learned_with_each_target_from_all_members(study):
-    for way in (way for way in WAYS if way.how in ("layer_weights", "attention")):
-        run = study.scored(way, "udpos")
-        members = [str((study.folder / f"intermediate/{task}-{way.method}").resolve()) for task in TWO]
-        assert [parent.path for parent in run.record.parents] == members
-        assert study.prepared(way) is None
+def test_a_merge_is_trained_on_in_its_own_shape(study):
+    [parent] = study.parents(study.of("regmean", "udpos"))
+    assert parent.path == study.of("regmean").path.resolve()
+    rank = study.of("regmean").record.config["method"]["r"]
+    assert study.of("regmean", "udpos").record.config["method"]["r"] == rank > 4
+
+
+@pytest.mark.parametrize("way", FUSED)
+def test_a_fusion_is_learned_with_each_target_from_all_members(study, way):
+    method = FUSED[way]
+    for target in TARGETS[:2]:
+        parents = study.parents(study.of(way, target, method))
+        assert [parent.path for parent in parents] == [study.of(task, method=method).path.resolve() for task in TWO]
 
 
 def test_a_search_prepares_targets_that_a_members_head_can_answer(study):
-    [parent] = study.scored(WAYS[2], "xnli").record.parents
-    found = read_run(parent.path)
-    assert found.path == (study.folder / "targets/xnli/search-found").resolve()
+    [found] = study.parents(study.of("search", "xnli"))
     assert "snli" in found.heads
     assert (found.path / "search.jsonl").is_file()
-    assert not (study.folder / "targets/udpos/search-found").exists()
+    assert [step.settings["task"] for step in study.opened.graph if step.settings.get("how") == "search"] == ["xnli"]
 
 
-def test_a_target_that_a_way_cannot_reach_is_a_hole_in_the_tables(study):
-    found = overview(study)
-    reached = found.scores.groupby("way")["target"].agg(set).to_dict()
-    everywhere = set(TARGETS)
-    assert reached["regmean"] == reached["full-mean"] == everywhere
-    assert reached["layer-weights"] == everywhere - {"tatoeba"}
-    assert reached["search"] == {"xnli"}
-    [scores, _] = found.tables()
-    rows = {row[0]: row[1:] for row in scores.rows}
-    assert rows["search"][0] == "-"
-    assert [cell == "-" for cell in rows["search"][1:]] == [False, True, True]
-    assert "-" not in rows["regmean"]
+def test_a_target_that_a_way_cannot_reach_is_a_hole_in_the_tables(results):
+    found = Overview(results)
+    rows = {row[0]: row[1:] for row in found.tables()[0].rows}
+    assert [cell == "-" for cell in rows["search, lora"]] == [True, False, True, True]
+    assert [cell == "-" for cell in rows["layer-weights, lora"]] == [True, False, False, True]
+    assert "-" not in rows["regmean, lora"] + rows["full-mean, full"]
     assert json.loads(json.dumps(found.as_json())) == found.as_json()
+
+
+@pytest.fixture
+def mini_study(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    import mini_study
+
+    return mini_study
+
+
+def test_the_benchmark_tells_scores_layers_and_what_is_retained(mini_study, results):
+    figures = json.loads(json.dumps(mini_study.figures(results)))
+    assert len(figures["scores"]) == len(results.scores)
+    assert {one["layer"] for one in figures["layers"]} == {0, 1, 2}
+    assert {one["way"] for one in figures["layers"]} == {"none", "regmean", "full-mean"}
+    assert {one["way"] for one in figures["retained"]} == {"regmean", "full-mean", "each alone"}
+    page = mini_study.report(figures)
+    [line] = [line for line in page.splitlines() if line.startswith("| search | ") and line.count("|") == 5]
+    mean = Overview(results).zero_shot().loc[("search", "lora"), "xnli"]
+    assert line == f"| search | - | - | {mean:.1f} ({mean:.1f}-{mean:.1f}) |"
+    assert page.count("**") == 2 * (2 + len(TARGETS) + 2)
+
+
+def test_the_benchmarks_studies_have_the_ways_of_the_tables_in_the_documents(mini_study):
+    documents = {"ways": "results", "baselines": "baselines", "compositions": "compositions"}
+    assert set(mini_study.STUDIES) == set(documents)
+    for name, page in documents.items():
+        study = open_study(f"mini/{name}").study
+        text = (Path(__file__).parents[1] / f"docs/mini/{page}.md").read_text(encoding="utf-8")
+        rows = {
+            line.split(" ")[1] for line in text.splitlines() if line.startswith("| ") and not line.startswith("| :")
+        }
+        assert {way for way, one in study.ways.items() if one.shown} == rows - {"way", "each"}, name
+        assert study.seeds == [0, 1, 2]

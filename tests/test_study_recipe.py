@@ -56,7 +56,7 @@ def test_each_question_has_a_mini_recipe_and_one_for_xlmr_large():
 def test_a_recipe_that_comes_along_is_sound_and_opens_with_its_command_and_its_cost(name):
     opened = open_study(name)
     first, second = find_recipe(name).read_text(encoding="utf-8").splitlines()[:2]
-    assert len(opened.layout.cells) > 50
+    assert len(opened.layout.cells) > 10
     assert first.startswith(f"# adapterstilts run {name}")
     assert re.search(r"minutes|adapterstilts plan", second)
 

@@ -6,7 +6,8 @@ training budget is allowed and marked: comparing those is often the point.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -204,9 +205,21 @@ def _part(metrics: dict[str, Any], exactly: bool = False) -> Part:
 
 
 def _distinct(runs: Sequence[Run]) -> dict[str, Run]:
-    """Name runs by their folder, and by the whole path where two folders share a name."""
-    names = [run.name for run in runs]
-    return {run.name if names.count(run.name) == 1 else str(run.path): run for run in runs}
+    """Name runs by their folder; where folders share a name, by the parts of their paths that differ."""
+    paths = [Path(os.path.abspath(run.path)) for run in runs]  # noqa: PTH100 - a link's own name, not its aim's
+    alike = [{other for other in paths if other.name == path.name} for path in paths]
+    names = [path.name if len(some) == 1 else _apart(path, some) for path, some in zip(paths, alike, strict=True)]
+    unique = names if len(set(names)) == len(set(paths)) else list(map(str, paths))
+    return dict(zip(unique, runs, strict=True))
+
+
+def _apart(path: Path, paths: Collection[Path]) -> str:
+    """Return a path without the beginning and the end that it has in common with all others."""
+    parts = [one.parts for one in paths]
+    shortest = min(map(len, parts))
+    begin = next((place for place in range(shortest) if len({one[place] for one in parts}) > 1), shortest)
+    end = next((place for place in range(shortest) if len({one[-1 - place] for one in parts}) > 1), 0)
+    return "/".join(path.parts[begin : len(path.parts) - end]) or path.name
 
 
 def _name_of(runs: dict[str, Run], wanted: Run | str | Path) -> str:

@@ -1,4 +1,4 @@
-"""A picture of an overview: what each way scores, beside what it trains."""
+"""A picture of an overview: what each way and method scores, beside what it trains."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _COLOURS = {"lora": "#1b7f79", "bottleneck": "#c9772b", "full": "#5b5ea6"}
 
 
 def draw(overview: Overview, file: Path, title: str) -> Path:
-    """Draw every target's zero-shot scores, a row of points a way, as SVG; return the file."""
+    """Draw every target's zero-shot scores, a row of points a way and method, as SVG; return the file."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    means, costs = overview.zero_shot(), overview.costs.set_index("way")
+    means, trained = overview.zero_shot(), overview.costs()["trained"]
     targets = list(means.columns)
     settings = {"svg.hashsalt": "adapterstilts", "svg.fonttype": "none", "font.size": 9}
     drawn = StringIO()
@@ -26,9 +26,8 @@ def draw(overview: Overview, file: Path, title: str) -> Path:
         figure = Figure(figsize=(2.0 + 1.7 * len(targets), 1.2 + 0.32 * len(means)), layout="constrained")
         axes = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
         for target, plot in zip(targets, axes, strict=True):
-            for place, way in enumerate(means.index):
-                colour = _COLOURS.get(str(costs.loc[way, "method"]), "#555555")
-                score = means.loc[way, target]
+            for place, ((_, method), score) in enumerate(zip(overview.rows, means[target], strict=True)):
+                colour = _COLOURS.get(method, "#555555")
                 plot.plot([score], [place], "o", color=colour, markersize=6)
                 plot.annotate(f"{score:.1f}", (score, place), (0, 5), textcoords="offset points", ha="center", size=7)
             plot.set_title(target, size=10)
@@ -38,7 +37,7 @@ def draw(overview: Overview, file: Path, title: str) -> Path:
             plot.spines[["top", "right", "left"]].set_visible(False)
             plot.tick_params(axis="y", length=0)
             plot.margins(x=0.25, y=0.12)
-        labels = [f"{way}  ({amount(costs.loc[way, 'trained'])})" for way in means.index]
+        labels = [f"{', '.join(row)}  ({amount(count)})" for row, count in zip(overview.rows, trained, strict=True)]
         axes[0].set_yticks(range(len(means)), labels)
         axes[0].invert_yaxis()
         figure.suptitle(f"{title}\nin brackets: parameters trained for a target, without its head", size=10)
@@ -51,6 +50,9 @@ def draw(overview: Overview, file: Path, title: str) -> Path:
 
 def _in_words(overview: Overview) -> str:
     """Say what the picture shows, for those who cannot see it."""
-    rows = overview.zero_shot().iterrows()
-    told = (f"{way}: {', '.join(f'{target} {score:.1f}' for target, score in row.items())}" for way, row in rows)
+    many = zip(overview.rows, overview.zero_shot().to_dict("records"), strict=True)
+    told = (
+        f"{' by '.join(row)}: {', '.join(f'{one} {score:.1f}' for one, score in scores.items())}"
+        for row, scores in many
+    )
     return escape("; ".join(told))

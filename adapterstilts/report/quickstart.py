@@ -3,112 +3,93 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from adapterstilts import __version__
-from adapterstilts.config.identity import fingerprint
 from adapterstilts.console import log, log_once
 from adapterstilts.errors import UserError
-from adapterstilts.mini.embedded import MINI
-from adapterstilts.model import one_thread
-from adapterstilts.report.compare import compare
-from adapterstilts.report.overview import Overview, overview
+from adapterstilts.experiment.collect import collect
+from adapterstilts.experiment.command import Job, Outcome, run_study
+from adapterstilts.experiment.names import link_runs
+from adapterstilts.experiment.open import Opened, open_study
+from adapterstilts.experiment.recipe import Study
+from adapterstilts.experiment.record import LOG
+from adapterstilts.experiment.runner import LocalRunner
+from adapterstilts.experiment.step import folder_of
+from adapterstilts.report.overview import Overview
 from adapterstilts.report.picture import draw
-from adapterstilts.report.study import TOGETHER, Study, Way
-from adapterstilts.store.atomic import write_json, write_text
+from adapterstilts.store.atomic import write_text
 
-INTERMEDIATE = ("snli", "squad_v2", "commonsense_qa")
-TARGETS = ("xnli", "udpos", "xquad", "tatoeba")
-WAYS = (
-    Way("none", "lora"),
-    Way("merged", "lora", INTERMEDIATE, "mean"),
-    Way("stacked", "lora", INTERMEDIATE, "stack"),
-    Way("bottleneck", "bottleneck", ("snli",)),
-    Way("full", "full", ("snli",)),
-)
-BASELINES = (
-    Way("snli", "lora", ("snli",)),
-    Way("with-mlm", "lora", ("snli",), mlm=0.2),
-    Way("translated-de", "lora", ("snli",), language="de"),
-    Way("translated-sw", "lora", ("snli",), language="sw"),
-    Way("multi-task", "lora", INTERMEDIATE, TOGETHER),
-    Way("averaged", "lora", ("snli",), runs=3),
-)
-SETTINGS = {"train.max_steps": 200, "train.eval_every": 100, "train.eval_examples": 100, "data.max_length": 128}
-BY_METHOD: dict[str, dict[str, Any]] = {
-    "lora": {"train.learning_rate": 3e-3, "method.target_modules": ("all",)},
-    "bottleneck": {"train.learning_rate": 3e-3},
-    "full": {"train.learning_rate": 1e-3},
-}
-OF_TARGETS = {"train.max_steps": 100, "train.eval_every": 50}
-_MARK = "quickstart.json"
+RECIPE, WITH_BASELINES = "mini/quickstart", "mini/quickstart-baselines"
+_SLOTS = 2  # each takes a gigabyte
 _TITLE = "The embedded world, zero-shot: mean over languages that were never trained on"
 
 
 def quickstart(out: str | Path = "runs/quickstart", *, baselines: bool = False) -> Overview:
-    """Run the three phases in several ways on the embedded base and mirror, and return what came of each.
+    """Run the study `mini/quickstart` on the embedded base and mirror, and return what came of it.
 
-    `baselines`: also those of arXiv 2005.13013 (masked LM beside the intermediate task, the task translated, all tasks
-    at once), and runs averaged. Everything lies in `out`, with the tables (comparison.md) and a picture (result.svg).
-    Run again, it repeats nothing; interrupted, it goes on. Raises UserError for a folder that holds something else.
+    `baselines`: `mini/quickstart-baselines` instead, which adds those of arXiv 2005.13013 (masked LM beside the
+    intermediate task, the task translated, all tasks at once) and runs averaged. Everything lies in `out`, with the
+    tables (comparison.md) and a picture (result.svg). Run again, it repeats nothing but what has failed; interrupted,
+    it goes on. It starts processes, so a script that calls it must guard its own work by `if __name__ == "__main__"`.
+    Raises UserError for a folder that holds something else, and where steps fail.
     """
-    folder = Path(out)
-    study = Study(folder, MINI, _ways(baselines), TARGETS, SETTINGS, BY_METHOD, OF_TARGETS)
-    wanted = [way.name for way in study.ways]
-    done = _done(folder)
-    if set(wanted) <= set(done):
+    folder, opened = Path(out), _possible(open_study(WITH_BASELINES if baselines else RECIPE))
+    _must_be_ours(folder)
+    job = Job(opened.graph, folder, words=(opened.name, "--out", str(folder)))
+    try:
+        outcome = run_study(job, LocalRunner(["cpu"] * min(_SLOTS, os.cpu_count() or 1)), again=opened.graph.steps)
+    finally:
+        link_runs(opened.layout, folder)
+    _must_be_whole(outcome)
+    if not outcome.done_now:
         log(f"already done, nothing to do: {folder}")
-        return overview(study)
-    with one_thread():
-        study.run()
-    found = overview(study)
-    write_text(folder / "comparison.md", _page(study, found))
+    found = Overview(collect(opened, folder))
+    write_text(folder / "comparison.md", _page(found))
     draw(found, folder / "result.svg", _TITLE)
-    write_json(folder / _MARK, {**_what(), "done": sorted({*done, *wanted})})
     return found
 
 
-def _ways(baselines: bool) -> tuple[Way, ...]:
-    """Return the ways that can be gone here: bottlenecks need a library that is an extra."""
-    ways = WAYS + BASELINES if baselines else WAYS
+def _must_be_ours(folder: Path) -> None:
+    others = [one for one in folder.iterdir() if not one.name.startswith(".")] if folder.is_dir() else []
+    if others and not (folder / "steps").is_dir():
+        raise UserError(f"{folder} holds something else", fix="choose another --out")
+
+
+def _possible(opened: Opened) -> Opened:
+    """Return the study as it can be run here: bottlenecks need a library that is an extra."""
     try:
         importlib.metadata.distribution("adapters")
     except importlib.metadata.PackageNotFoundError:
         log_once("left out: bottleneck: the library adapters is not here (pip install 'adapterstilts[bottleneck]')")
-        return tuple(way for way in ways if way.method != "bottleneck")
-    return ways
+        return replace(opened, study=without(opened.study, "bottleneck"))
+    return opened
 
 
-def _what() -> dict[str, object]:
-    """Return what is run, so that a folder of an earlier version is told apart."""
-    asked = [WAYS, BASELINES, TARGETS, SETTINGS, BY_METHOD, OF_TARGETS]
-    return {"made_by": "adapterstilts quickstart", "version": __version__, "asked": fingerprint(asked)}
+def without(study: Study, method: str) -> Study:
+    """Return a study without one of its methods, and without the ways that are gone by no other."""
+    methods = {name: part for name, part in study.methods.items() if name != method}
+    ways = {
+        name: way.model_copy(update={"methods": [one for one in way.methods or methods if one != method]})
+        for name, way in study.ways.items()
+        if way.methods != [method]
+    }
+    return study.model_copy(update={"methods": methods, "ways": ways})
 
 
-def _done(folder: Path) -> list[str]:
-    """Mark the folder as a quickstart's; return the ways that it has been through already."""
-    file = folder / _MARK
-    if not file.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise UserError(f"{folder} holds something else", fix="choose another --out")
-        write_json(file, {**_what(), "done": []})
-        return []
-    try:
-        mark = dict(json.loads(file.read_text(encoding="utf-8")))
-        done = [str(name) for name in mark.pop("done")]
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"{file} cannot be read", fix="choose another --out") from None
-    if mark != _what():
-        raise UserError(f"{folder} holds the quickstart of another version", fix="choose another --out")
-    return done
+def _must_be_whole(outcome: Outcome) -> None:
+    failed = outcome.plan.of("failed")
+    if failed:
+        told = [
+            f"{one.step.label}: {one.reason} ({folder_of(outcome.plan.folder, one.step.id) / LOG})" for one in failed
+        ]
+        raise UserError(f"{len(failed)} steps failed", where="\n  ".join(told), fix="run it again once that is mended")
 
 
-def _page(study: Study, found: Overview) -> str:
-    """Return the overview and, for each target, the comparison of all ways, as Markdown."""
-    tables = [table.markdown() for table in found.tables()]
-    for target in study.targets:
-        runs = [study.scored(way, target) for way in study.ways]
-        tables += [f"## {target}\n", *(table.markdown() for table in compare(runs).tables())]
-    return "\n".join([f"# {_TITLE}\n", *tables])
+def _page(found: Overview) -> str:
+    """Return the overview and, for each target, the scores in every language, as Markdown."""
+    parts = [f"# {_TITLE}\n", *(table.markdown() for table in found.tables())]
+    for target in found.targets:
+        parts += [f"## {target}\n", *(table.markdown() for table in found.details(target))]
+    return "\n".join(parts)

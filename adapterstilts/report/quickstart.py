@@ -22,7 +22,7 @@ from adapterstilts.report.picture import draw
 from adapterstilts.store.atomic import write_text
 
 RECIPE, WITH_BASELINES = "mini/quickstart", "mini/quickstart-baselines"
-_SLOTS = 2  # each takes a gigabyte
+_SLOTS = 2  # each takes two gigabytes
 _TITLE = "The embedded world, zero-shot: mean over languages that were never trained on"
 
 

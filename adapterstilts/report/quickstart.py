@@ -84,7 +84,11 @@ def _must_be_whole(outcome: Outcome) -> None:
         told = [
             f"{one.step.label}: {one.reason} ({folder_of(outcome.plan.folder, one.step.id) / LOG})" for one in failed
         ]
-        raise UserError(f"{len(failed)} steps failed", where="\n  ".join(told), fix="run it again once that is mended")
+        raise UserError(
+            f"{len(failed)} of {len(outcome.plan.entries)} steps failed",
+            where="\n  ".join(told),
+            fix="run it again once that is mended",
+        )
 
 
 def _page(found: Overview) -> str:

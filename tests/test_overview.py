@@ -84,10 +84,9 @@ def test_costs_are_means_over_the_targets_that_are_trained_with_all_that_came_be
     assert costs["examples"].tolist() == [2 * 8, (2 + 2 + 2) * 8, (1 + 1) * 8]
 
 
-def test_what_is_only_searched_costs_what_was_prepared(study, found):
-    costs = found.costs("tatoeba")
-    assert costs.loc[("none", "lora")].tolist() == [0] * 5
-    assert costs.loc[("module", OTHER), "train_s"] == study.of("module", method=OTHER).record.cost.train_s
+def test_what_is_only_searched_has_scores_alone(found):
+    [scores] = found.details("tatoeba")
+    assert scores.headings == ["", "de", "es", "sw"]
 
 
 def test_the_tables_show_every_row_and_target_and_every_language_of_one(found):

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from adapterstilts.experiment.results import Results
-from adapterstilts.experiment.suits import learns
 from adapterstilts.report.tables import Table, amount
 
 if TYPE_CHECKING:
@@ -69,13 +68,13 @@ class Overview:
         return pd.DataFrame(means, index=self._index)
 
     def costs(self, target: str | None = None) -> pd.DataFrame:
-        """Return what each row took for a target, the columns as in the study's costs; None: the mean of those trained.
+        """Return what each row took for a target, the columns as in the study's costs; None: the mean over targets.
 
         `trained` and `bytes` are those of the module, without heads; `train_s` and `examples` count all runs before.
         """
-        wanted = [target] if target else [one for one in self.targets if learns(one)]
-        costs = self.results.costs[self.results.costs["target"].isin(wanted)]
-        frame: pd.DataFrame = costs.groupby(_ROW)[list(_COSTS)].mean()
+        costs = self.results.costs
+        wanted = costs if target is None else costs[costs["target"] == target]
+        frame: pd.DataFrame = wanted.groupby(_ROW)[list(_COSTS)].mean()
         return frame.reindex(index=self._index)
 
     def tables(self) -> list[Table]:
@@ -89,13 +88,11 @@ class Overview:
         ]
 
     def details(self, target: str) -> list[Table]:
-        """Return the scores on a target in every language, and what it took."""
-        scores = self.by_language(target)
+        """Return the scores on a target in every language, and what it took if it was trained."""
+        scores, costs = self.by_language(target), self.costs(target)
         rows = [[", ".join(row), *_figures(many)] for row, many in _lines(scores)]
-        return [
-            Table("by language (percent)", ["", *scores.columns], rows),
-            _spent("what it took" if learns(target) else "what was searched, without training", self.costs(target)),
-        ]
+        tables = [Table("by language (percent)", ["", *scores.columns], rows)]
+        return tables if costs.isna().all(axis=None) else [*tables, _spent("what it took", costs)]
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain values."""

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from adapterstilts.evaluation.unlabelled import predict as predict
     from adapterstilts.exchange.command import export as export
     from adapterstilts.exchange.push import push as push
+    from adapterstilts.experiment.study import run_study as run_study
     from adapterstilts.mini.random_base import random_base as random_base
     from adapterstilts.report.compare import compare as compare
     from adapterstilts.report.quickstart import quickstart as quickstart
+    from adapterstilts.report.study_report import report_study as report_study
     from adapterstilts.store.run import read_run as read_run
     from adapterstilts.train.command import continue_mlm as continue_mlm
     from adapterstilts.train.command import train_intermediate as train_intermediate
@@ -52,7 +54,9 @@ _HOMES = {
     "quickstart": "report.quickstart",
     "random_base": "mini.random_base",
     "read_run": "store.run",
+    "report_study": "report.study_report",
     "retention": "evaluation.retention",
+    "run_study": "experiment.study",
     "score": "evaluation.submission.score",
     "stack": "compose.stack",
     "train_intermediate": "train.command",

@@ -20,7 +20,7 @@ import pandas as pd
 from _common import machine, say, write_results
 
 from adapterstilts.experiment.collect import collect
-from adapterstilts.experiment.command import Job, run_study
+from adapterstilts.experiment.command import Job, run_job
 from adapterstilts.experiment.open import open_study
 from adapterstilts.experiment.results import Results
 from adapterstilts.experiment.runner import LocalRunner
@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     opened = open_study(f"mini/{options.study}")
     work = options.work or Path(f"runs/mini-{options.study}")
-    outcome = run_study(Job(opened.graph, work), LocalRunner(["cpu"] * options.at_once))
+    outcome = run_job(Job(opened.graph, work), LocalRunner(["cpu"] * options.at_once))
     if not outcome.whole:
         raise SystemExit(f"steps have failed: adapterstilts retry {opened.name} --out {work}, then this again")
     found = {"machine": machine(("torch", "transformers", "peft", "adapters")), **figures(collect(opened, work))}

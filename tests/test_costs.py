@@ -13,7 +13,7 @@ from adapterstilts import registry
 from adapterstilts.base import find_base, load_encoder
 from adapterstilts.errors import UserError
 from adapterstilts.experiment import command
-from adapterstilts.experiment.command import run_study
+from adapterstilts.experiment.command import run_job
 from adapterstilts.experiment.costs import (
     OTHER_OVERHEAD_S,
     TFLOPS,
@@ -231,7 +231,7 @@ def test_a_study_is_not_begun_on_a_disk_that_is_too_small(tmp_path, monkeypatch)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     job = job_of(tmp_path / "study", graph_of(toy("a")))
     with pytest.raises(UserError, match=r"1\.0 GB are free") as refused:
-        run_study(job, LocalRunner(["cpu"], toys.register))
+        run_job(job, LocalRunner(["cpu"], toys.register))
     assert "--no-disk-check" in refused.value.fix
     assert not (tmp_path / "study").exists()
-    assert run_study(job, LocalRunner(["cpu"], toys.register), check_disk=False).whole
+    assert run_job(job, LocalRunner(["cpu"], toys.register), check_disk=False).whole

@@ -19,7 +19,7 @@ from adapterstilts import registry
 from adapterstilts.cli import _study
 from adapterstilts.errors import Interrupted, UserError
 from adapterstilts.experiment import runner as runner_room
-from adapterstilts.experiment.command import run_one, run_study
+from adapterstilts.experiment.command import run_job, run_one
 from adapterstilts.experiment.record import read_done, read_failure
 from adapterstilts.experiment.runner import LocalRunner, slots_for
 from adapterstilts.experiment.schedule import Schedule
@@ -37,7 +37,7 @@ def known(monkeypatch):
 
 
 def run(study, *steps, slots=1, again=()):
-    return run_study(job_of(study, graph_of(*steps)), LocalRunner(["cpu"] * slots, toys.register), again)
+    return run_job(job_of(study, graph_of(*steps)), LocalRunner(["cpu"] * slots, toys.register), again)
 
 
 def journal(study):
@@ -175,7 +175,7 @@ def test_exit_codes_and_the_command_that_tries_again(tmp_path, monkeypatch, capf
 
 def test_a_missing_device_ends_the_run_with_one_sentence(tmp_path):
     with pytest.raises(UserError, match="there is no device 'cuda:99' here"):
-        run_study(job_of(tmp_path, graph_of(A)), LocalRunner(["cuda:99"], toys.register))
+        run_job(job_of(tmp_path, graph_of(A)), LocalRunner(["cuda:99"], toys.register))
     assert read_failure(tmp_path, A.id) is None
 
 

@@ -28,32 +28,17 @@ def slots(command: Command) -> Command:
     return command
 
 
-def job_of(recipe: str, out: str | None, mirror: str | None = None) -> Job:
-    """Return a study by its recipe's name or file; a recipe that says itself where its rows are is not contradicted."""
-    from adapterstilts.console import log
-    from adapterstilts.experiment.command import Job
-    from adapterstilts.experiment.open import folder_for, open_study
-
-    opened = open_study(recipe)
-    own = opened.study.mirror or ("mini" if "mini" in opened.study.bases else None)
-    if mirror and own:
-        log(f"the recipe reads its rows from {own}, not from {mirror}")
-    resources = {"resources.mirror": mirror} if mirror and not own else {}
-    words = (recipe, *(("--out", out) if out else ()))
-    return Job(opened.layout.graph, folder_for(opened, out), resources, words)
-
-
 def run_all(
     job: Job, devices: str | None, jobs: int | None, again: Collection[str], *, as_json: bool, no_disk_check: bool
 ) -> int:
     """Run what is left of a study, print what it has come to, and return the exit code."""
     from adapterstilts.errors import EXIT_PARTIAL
-    from adapterstilts.experiment.command import run_study
+    from adapterstilts.experiment.command import run_job
     from adapterstilts.experiment.runner import LocalRunner, slots_for
     from adapterstilts.report import plan as report
     from adapterstilts.report.tables import show
 
-    outcome = run_study(job, LocalRunner(slots_for(devices, jobs)), again, check_disk=not no_disk_check)
+    outcome = run_job(job, LocalRunner(slots_for(devices, jobs)), again, check_disk=not no_disk_check)
     if as_json:
         click.echo(json.dumps(report.outcome_json(outcome), ensure_ascii=False))
     else:

@@ -25,10 +25,11 @@ def gc(recipe: str, out: str | None, yes: bool, as_json: bool) -> None:
       adapterstilts gc mini/merging --yes
     """
     from adapterstilts.experiment.gc import remove_unasked, unasked
+    from adapterstilts.experiment.study import job_for
     from adapterstilts.report import plan as report
     from adapterstilts.report.tables import show
 
-    job = _study.job_of(recipe, out)
+    job = job_for(recipe, out)
     if yes and job.folder.is_dir():
         found, told = remove_unasked(job.graph, job.folder), "removed"
     else:

@@ -39,8 +39,9 @@ def plan(
       adapterstilts plan mini/merging --commands --stage 1
     """
     from adapterstilts.experiment.plan import commands, make_plan
+    from adapterstilts.experiment.study import job_for
 
-    job = _study.job_of(recipe, out)
+    job = job_for(recipe, out)
     if more["commands"] or stage is not None:
         found = commands(make_plan(job.graph, job.folder), job.words, stage)
         for line in found.lines:

@@ -35,7 +35,9 @@ def retry(
     """
     if more.pop("failed") == bool(steps):
         raise UserError("what is to be tried again?", fix="give --failed, or --step ID")
-    job = _study.job_of(recipe, out, mirror)
+    from adapterstilts.experiment.study import job_for
+
+    job = job_for(recipe, out, mirror)
     again = [job.graph.find(step).id for step in steps] if steps else list(job.graph.steps)
     return _study.run_all(job, devices, jobs, again, **more)
 

@@ -35,7 +35,9 @@ def run(
       adapterstilts run mini/merging --jobs 2
       adapterstilts run mine.yaml --out runs/mine --devices cuda:0,cuda:1
     """
-    job = _study.job_of(recipe, out, mirror)
+    from adapterstilts.experiment.study import job_for
+
+    job = job_for(recipe, out, mirror)
     if step:
         return _study.run_step(job, step, devices, jobs)
     return _study.run_all(job, devices, jobs, (), **more)

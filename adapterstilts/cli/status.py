@@ -24,10 +24,11 @@ def status(recipe: str, out: str | None, as_json: bool) -> None:
       adapterstilts status mine.yaml --out runs/mine --json
     """
     from adapterstilts.experiment.status import status_of
+    from adapterstilts.experiment.study import job_for
     from adapterstilts.report import plan as report
     from adapterstilts.report.tables import show
 
-    job = _study.job_of(recipe, out)
+    job = job_for(recipe, out)
     found = status_of(job.graph, job.folder)
     if as_json:
         click.echo(json.dumps(report.status_json(found), ensure_ascii=False))

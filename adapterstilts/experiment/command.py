@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 from adapterstilts.console import log
 from adapterstilts.errors import Interrupted, UserError
+from adapterstilts.experiment.build import Layout
 from adapterstilts.experiment.costs import cost_model, estimates, remember, total
 from adapterstilts.experiment.demands import Demands
 from adapterstilts.experiment.kinds import kinds
+from adapterstilts.experiment.names import link_runs
 from adapterstilts.experiment.plan import Plan, make_plan
 from adapterstilts.experiment.record import read_done
 from adapterstilts.experiment.runner import Runner
@@ -32,13 +34,14 @@ FLOOR = 1_000_000_000  # bytes that stay free on the disk
 class Job:
     """A study to be run: its steps, its folder, dotted settings of resources.
 
-    `words` name it on a command line: RECIPE --out DIR.
+    `words` name it on a command line: RECIPE --out DIR. `layout`: the places of its grid, by which its runs are linked.
     """
 
     graph: Graph
     folder: Path
     resources: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    layout: Layout | None = None
 
 
 class Outcome(NamedTuple):
@@ -53,7 +56,7 @@ class Outcome(NamedTuple):
         return len(self.plan.of("cached")) == len(self.plan.entries)
 
 
-def run_study(job: Job, runner: Runner, again: Collection[str] = (), *, check_disk: bool = True) -> Outcome:
+def run_job(job: Job, runner: Runner, again: Collection[str] = (), *, check_disk: bool = True) -> Outcome:
     """Do every step that is not done, as far as possible; a step that fails keeps back only what needs it.
 
     `again`: failed steps to be tried again; others that have failed before are not. Raises UserError where another
@@ -69,8 +72,12 @@ def run_study(job: Job, runner: Runner, again: Collection[str] = (), *, check_di
         plan = make_plan(job.graph, job.folder, again)
         place = Place(job.folder, resources=job.resources)
         schedule = Schedule(job.graph, [step.id for step in plan.todo], lambda step: _written(job.folder, step))
-        with _Remembering(job, plan) as watch:
-            runner.run(place, schedule, watch, stop)
+        try:
+            with _Remembering(job, plan) as watch:
+                runner.run(place, schedule, watch, stop)
+        finally:
+            if job.layout:
+                link_runs(job.layout, job.folder)
         if stop.signal_name and schedule.todo:
             log(f"{len(watch.found)} steps were done; {len(schedule.todo)} are left")
             raise Interrupted(stop.signal_name)

@@ -10,8 +10,7 @@ from pathlib import Path
 from adapterstilts.console import log, log_once
 from adapterstilts.errors import UserError
 from adapterstilts.experiment.collect import collect
-from adapterstilts.experiment.command import Job, Outcome, run_study
-from adapterstilts.experiment.names import link_runs
+from adapterstilts.experiment.command import Job, Outcome, run_job
 from adapterstilts.experiment.open import Opened, open_study
 from adapterstilts.experiment.recipe import Study
 from adapterstilts.experiment.record import LOG
@@ -37,11 +36,8 @@ def quickstart(out: str | Path = "runs/quickstart", *, baselines: bool = False) 
     """
     folder, opened = Path(out), _possible(open_study(WITH_BASELINES if baselines else RECIPE))
     _must_be_ours(folder)
-    job = Job(opened.graph, folder, words=(opened.name, "--out", str(folder)))
-    try:
-        outcome = run_study(job, LocalRunner(["cpu"] * min(_SLOTS, os.cpu_count() or 1)), again=opened.graph.steps)
-    finally:
-        link_runs(opened.layout, folder)
+    job = Job(opened.graph, folder, words=(opened.name, "--out", str(folder)), layout=opened.layout)
+    outcome = run_job(job, LocalRunner(["cpu"] * min(_SLOTS, os.cpu_count() or 1)), again=opened.graph.steps)
     _must_be_whole(outcome)
     if not outcome.done_now:
         log(f"already done, nothing to do: {folder}")

@@ -92,6 +92,13 @@ def test_what_is_done_is_not_done_again(tmp_path):
     assert len(outcome.done_now) == 2
 
 
+def test_what_a_killed_process_has_left_half_written_is_removed(tmp_path):
+    folder_of(tmp_path, A.id).mkdir(parents=True)
+    (folder_of(tmp_path, A.id) / ".tmp-0123-step.json").write_text("{")
+    assert run(tmp_path, A).whole
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
 def test_two_slots_work_at_once(tmp_path):
     one, other = toy("one", until="at-other"), toy("other", until="at-one")
     assert run(tmp_path, one, other, slots=2).whole

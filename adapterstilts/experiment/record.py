@@ -87,9 +87,8 @@ def read_done(study: Path, identity: str) -> Done | None:
 
     Raises Damaged, with the reason, where step.json cannot be read, is another step's, or the run it leads to is gone.
     """
-    file = folder_of(study, identity) / STEP
     try:
-        text = file.read_bytes()
+        text = study.joinpath("steps", identity, STEP).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import adapterstilts
-from adapterstilts.cli import run as command_line
+from adapterstilts.cli import call as command_line
 from adapterstilts.compose.average import average
 from adapterstilts.compose.merge import merge
 from adapterstilts.errors import Interrupted, UserError

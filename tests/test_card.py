@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import adapterstilts
-from adapterstilts.cli import run as cli
+from adapterstilts.cli import call as cli
 from adapterstilts.errors import UserError
 from adapterstilts.exchange import push as pushing
 from adapterstilts.exchange.card import front_matter

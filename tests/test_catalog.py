@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.asked import ask
 from adapterstilts.evaluation.benchmarks import XTREME
@@ -93,9 +93,9 @@ def test_what_may_not_be_used_commercially_is_known():
 
 
 def test_licences_are_told_aloud(capsys):
-    assert run(["tasks", "show", "anli"]) == 0
+    assert call(["tasks", "show", "anli"]) == 0
     assert "NON-COMMERCIAL" in capsys.readouterr().out
-    assert run(["tasks", "show", "boolq"]) == 0
+    assert call(["tasks", "show", "boolq"]) == 0
     assert "NON-COMMERCIAL" not in capsys.readouterr().out
     assert warnings(tasks.get("social_iqa")) != warnings(tasks.get("anli")) != []
     assert commercial(tasks.get("social_iqa")) is None
@@ -114,7 +114,7 @@ def test_the_page_of_tasks_is_the_catalog():
 
 
 def test_the_json_says_what_a_program_needs(capsys):
-    assert run(["tasks", "--json"]) == 0
+    assert call(["tasks", "--json"]) == 0
     listed = {task["name"]: task for task in json.loads(capsys.readouterr().out)}
     assert list(listed) == list(tasks.names())
     one = listed["masakhaner2"]
@@ -126,19 +126,19 @@ def test_the_json_says_what_a_program_needs(capsys):
 
 
 def test_the_list_is_filtered(capsys):
-    assert run(["tasks", "--group", "xtreme", "--skill", "syntax", "--category", "tagging", "--json"]) == 0
+    assert call(["tasks", "--group", "xtreme", "--skill", "syntax", "--category", "tagging", "--json"]) == 0
     assert [task["name"] for task in json.loads(capsys.readouterr().out)] == ["udpos"]
-    assert run(["tasks", "--group", "xtrem"]) == 2
+    assert call(["tasks", "--group", "xtrem"]) == 2
     assert "did you mean 'xtreme'" in capsys.readouterr().err
-    assert run(["tasks", "--skill", "syntaxes"]) == 2
+    assert call(["tasks", "--skill", "syntaxes"]) == 2
     assert "did you mean 'syntax'" in capsys.readouterr().err
 
 
 def test_a_group_is_shown_with_its_languages(capsys):
-    assert run(["tasks", "show", "xtreme", "--json"]) == 0
+    assert call(["tasks", "show", "xtreme", "--json"]) == 0
     shown = {task["name"]: task["languages"] for task in json.loads(capsys.readouterr().out)}
     assert "ro" not in shown["xquad"]
-    assert run(["tasks", "show", "xtreme"]) == 0
+    assert call(["tasks", "show", "xtreme"]) == 0
     assert "tatoeba" in capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from adapterstilts.cli import adapterstilts as group
-from adapterstilts.cli import commands, run
+from adapterstilts.cli import call, commands
 from adapterstilts.train.command import train_target
 
 
@@ -47,9 +47,9 @@ def test_every_option_of_every_example_is_one_the_command_knows(path):
 def test_help_and_lists_run_without_torch():
     code = (
         "import sys\n"
-        "from adapterstilts.cli import run\n"
+        "from adapterstilts.cli import call\n"
         "for words in (['--help'], ['tasks'], ['tasks', 'show', 'udpos'], ['methods'], ['settings']):\n"
-        "    assert run(words) == 0\n"
+        "    assert call(words) == 0\n"
         "heavy = {'torch', 'transformers', 'peft', 'datasets', 'pandas', 'accelerate'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
@@ -102,7 +102,7 @@ def test_bad_input_is_one_paragraph_exit_2_and_leaves_nothing(case, base, mirror
     defaults = {"--base": str(base), "--mirror": str(mirror), "--precision": "fp32", "--max-steps": "2"}
     for flag, value in defaults.items():
         words = words if flag in words or (flag == "--base" and "--from" in words) else [*words, flag, value]
-    assert run(["train-intermediate", *words, "--out", str(tmp_path / "run")]) == 2
+    assert call(["train-intermediate", *words, "--out", str(tmp_path / "run")]) == 2
     captured = capfd.readouterr()
     assert what in captured.err
     assert fix in captured.err
@@ -113,7 +113,7 @@ def test_bad_input_is_one_paragraph_exit_2_and_leaves_nothing(case, base, mirror
 
 
 def test_without_network_the_mirror_is_named(base, tmp_path, capfd):
-    assert run(["train-intermediate", "--task", "snli", "--base", str(base), "--out", str(tmp_path / "run")]) == 2
+    assert call(["train-intermediate", "--task", "snli", "--base", str(base), "--out", str(tmp_path / "run")]) == 2
     assert "--mirror DIR" in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
 
@@ -121,16 +121,16 @@ def test_without_network_the_mirror_is_named(base, tmp_path, capfd):
 def test_a_folder_of_something_else_is_left_alone(base, mirror, tmp_path, capfd):
     (tmp_path / "notes.txt").write_text("mine")
     words = ["train-intermediate", "--task", "snli", "--base", str(base), "--mirror", str(mirror)]
-    assert run([*words, "--out", str(tmp_path)]) == 2
+    assert call([*words, "--out", str(tmp_path)]) == 2
     assert "is not empty and holds no run" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_folder_of_another_run_is_refused_with_the_difference(trained, base, mirror, capfd):
     words = ["train-target", "--task", "udpos", "--base", str(base), "--mirror", str(mirror), "--out", str(trained)]
-    assert run([*words, "--max-steps", "3", "--precision", "fp32"]) == 2
+    assert call([*words, "--max-steps", "3", "--precision", "fp32"]) == 2
     assert "train.max_steps: 2 -> 3" in capfd.readouterr().err
-    assert run([*words, "--max-steps", "2", "--precision", "fp32"]) == 0
+    assert call([*words, "--max-steps", "2", "--precision", "fp32"]) == 0
     captured = capfd.readouterr()
     assert "already done" in captured.err
     assert f"next: adapterstilts evaluate {trained} --task udpos" in captured.err
@@ -139,15 +139,15 @@ def test_a_folder_of_another_run_is_refused_with_the_difference(trained, base, m
 
 def test_evaluate_and_compare_print_tables_or_json(trained, mirror, tmp_path, capfd):
     words = ["evaluate", str(trained), "--task", "udpos", "--mirror", str(mirror)]
-    assert run([*words, "--json"]) == 0
+    assert call([*words, "--json"]) == 0
     scores = json.loads(capfd.readouterr().out)
     assert scores[0]["task"] == "udpos"
-    assert run(words) == 0
+    assert call(words) == 0
     assert "average" in capfd.readouterr().out
-    assert run(["compare", str(trained), "--markdown", str(tmp_path / "table.md")]) == 0
+    assert call(["compare", str(trained), "--markdown", str(tmp_path / "table.md")]) == 0
     assert "what it took" in capfd.readouterr().out
     assert "|  | avg | de |" in (tmp_path / "table.md").read_text()
-    assert run(["compare", str(trained), "--json"]) == 0
+    assert call(["compare", str(trained), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["baseline"] == "run"
 
 
@@ -155,19 +155,19 @@ def test_a_bug_keeps_its_traceback_and_exits_with_1(monkeypatch, capfd):
     import adapterstilts.report.compare as module
 
     monkeypatch.setattr(module, "compare", lambda *_, **__: 1 / 0)
-    assert run(["compare", "x"]) == 1
+    assert call(["compare", "x"]) == 1
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_a_config_that_is_none_is_refused(base, mirror, tmp_path, capfd):
     (tmp_path / "config.json").write_text('{"rows": []}')
     words = ["train-intermediate", "--task", "snli", "--base", str(base), "--mirror", str(mirror)]
-    assert run([*words, "--out", str(tmp_path)]) == 2
+    assert call([*words, "--out", str(tmp_path)]) == 2
     assert "is not what a training writes" in capfd.readouterr().err
 
 
 def test_unknown_commands_and_options_exit_with_2(capfd):
-    assert run(["trian-target"]) == 2
+    assert call(["trian-target"]) == 2
     assert "did you mean 'train-target'?" in capfd.readouterr().err
-    assert run(["tasks", "--colour"]) == 2
+    assert call(["tasks", "--colour"]) == 2
     assert "--colour" in capfd.readouterr().err

@@ -9,7 +9,7 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.train.command import train_intermediate
 
 
@@ -53,7 +53,7 @@ BAD = {
 def test_a_bad_merge_is_refused_with_exit_2_and_leaves_nothing(case, folder, tmp_path, monkeypatch, capfd):
     words, message = BAD[case]
     monkeypatch.chdir(folder)
-    assert run(["merge", *words, "--how", "linear", "--out", str(tmp_path / "out")]) == 2
+    assert call(["merge", *words, "--how", "linear", "--out", str(tmp_path / "out")]) == 2
     captured = capfd.readouterr()
     assert message in captured.err
     assert "Traceback" not in captured.err
@@ -64,21 +64,21 @@ def test_a_bad_merge_is_refused_with_exit_2_and_leaves_nothing(case, folder, tmp
 def test_a_merge_prints_its_checks_and_its_folder(folder, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(folder)
     words = ["merge", "snli", "hellaswag", "--how", "svd", "--rank", "4", "--out", str(tmp_path / "out")]
-    assert run(words) == 0
+    assert call(words) == 0
     captured = capfd.readouterr()
     assert captured.out.strip() == str(tmp_path / "out")
     for word in ("checked sum:", "checked identity:", "checked reload:", "lost by rank 4:", "certificate.md"):
         assert word in captured.err
-    assert run([*words, "--json"]) == 0
+    assert call([*words, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["rank"] == 4
-    assert run(["stack", "snli", "hellaswag", "--out", str(tmp_path / "stack")]) == 0
+    assert call(["stack", "snli", "hellaswag", "--out", str(tmp_path / "stack")]) == 0
     assert "checked copies: 0 at most" in capfd.readouterr().err
 
 
 def test_merges_are_listed(capfd):
-    assert run(["merges"]) == 0
+    assert call(["merges"]) == 0
     table = capfd.readouterr().out
-    assert run(["merges", "--json"]) == 0
+    assert call(["merges", "--json"]) == 0
     listed = json.loads(capfd.readouterr().out)
     assert {"mean", "linear", "cat", "svd"} <= set(listed)
     assert all(name in table for name in listed)
@@ -94,9 +94,9 @@ def test_evaluate_without_a_run_wants_a_base_and_a_folder(base, mirror, folder, 
         (["--base", str(base), "--out", str(tmp_path / "out"), "--layer", "top"], "--layer 'top' is no layer"),
         (["--base", str(base), "--out", str(tmp_path / "out"), "--layer", "9"], "there is no layer 9"),
     ):
-        assert run([*words, *more]) == 2
+        assert call([*words, *more]) == 2
         assert message in capfd.readouterr().err
-    assert run(["evaluate", str(folder / "snli"), "--out", "x", "--task", "snli"]) == 2
+    assert call(["evaluate", str(folder / "snli"), "--out", "x", "--task", "snli"]) == 2
     assert "--out is for an untrained base" in capfd.readouterr().err
-    assert run([*words, "--base", str(base), "--out", str(tmp_path / "base"), "--layer", "sweep"]) == 0
+    assert call([*words, "--base", str(base), "--out", str(tmp_path / "base"), "--layer", "sweep"]) == 0
     assert "accuracy by layer" in capfd.readouterr().out

@@ -14,7 +14,7 @@ from subprocess import PIPE
 import pytest
 
 from adapterstilts.base import find_base
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate, evaluate_base
 from adapterstilts.mini import embedded
@@ -55,7 +55,7 @@ def writes(monkeypatch):
 @pytest.fixture(scope="module")
 def lora(tmp_path_factory):
     out = tmp_path_factory.mktemp("lora") / "run"
-    assert run(["train-target", "--task", "xnli", "--base", "mini", "--out", str(out), *WORDS]) == 0
+    assert call(["train-target", "--task", "xnli", "--base", "mini", "--out", str(out), *WORDS]) == 0
     return out
 
 
@@ -82,7 +82,7 @@ def test_the_embedded_base_brings_its_mirror_and_both_are_recorded_by_name(lora,
 
 
 def test_what_stands_on_the_embedded_base_is_scored_on_its_mirror(lora, capfd):
-    assert run(["evaluate", str(lora), "--task", "xnli"]) == 0
+    assert call(["evaluate", str(lora), "--task", "xnli"]) == 0
     metrics = json.loads((lora / "eval/xnli-test/metrics.json").read_text())
     assert set(metrics["languages"]) == {"de", "en", "es", "hi", "ru", "sw", "tr", "zh"}
 
@@ -112,7 +112,7 @@ def test_a_mirror_that_is_named_wins(mirror, lora, tmp_path, empty_cache, monkey
     assert languages_of(evaluate_base("mini", "tatoeba", out=tmp_path / "base", settings=where)) == [{"de", "es", "sw"}]
     again = shutil.copytree(lora, tmp_path / "again", ignore=shutil.ignore_patterns("eval"))
     monkeypatch.setenv("ADAPTERSTILTS_MIRROR", str(mirror))
-    assert run(["evaluate", str(again), "--task", "xnli"]) == 0
+    assert call(["evaluate", str(again), "--task", "xnli"]) == 0
     scored = json.loads((again / "eval/xnli-test/metrics.json").read_text())
     assert set(scored["languages"]) == {"de", "en", "es", "sw"}
     assert not (empty_cache / "mini").exists()

@@ -12,7 +12,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import adapterstilts
-from adapterstilts.cli import run as cli
+from adapterstilts.cli import call as cli
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.heads import read_head
 from adapterstilts.evaluation.load import load_run

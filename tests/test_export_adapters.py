@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, XLMRobertaForSequenceClassification
 
 import adapterstilts
-from adapterstilts.cli import run as cli
+from adapterstilts.cli import call as cli
 from adapterstilts.compose.dora import convert_dora
 from adapterstilts.compose.peft_folder import read_peft
 from adapterstilts.compose.updates import Update

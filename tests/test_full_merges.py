@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, XLMRobertaForMaskedLM
 
 from adapterstilts.base import find_base, load_encoder
-from adapterstilts.cli import run as command_line
+from adapterstilts.cli import call as command_line
 from adapterstilts.compose import encoders
 from adapterstilts.compose import merge as merging
 from adapterstilts.compose.encoder_files import opened, pieces, write_tensors

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.errors import Interrupted
 from adapterstilts.evaluation.command import evaluate
 from adapterstilts.train import loop
@@ -139,11 +139,11 @@ def test_a_table_is_printed_at_the_end_and_again_when_all_was_done(base, mirror,
     words = ["continue-mlm", "--languages", "en,sw", "--max-steps", "4", "--precision", "fp32", "--method", "full"]
     words += ["--set", "train.learning_rate=5e-3", "--set", "train.eval_every=4"]
     words += ["--base", str(base), "--mirror", str(mirror), "--out", str(tmp_path / "run")]
-    assert run(words) == 0
+    assert call(words) == 0
     first = capfd.readouterr()
-    assert run(words) == 0
+    assert call(words) == 0
     again = capfd.readouterr()
-    assert run([*words, "--json"]) == 0
+    assert call([*words, "--json"]) == 0
     printed = capfd.readouterr()
     assert "already done" in again.err
     held_out = json.loads(printed.out)["held_out"]

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.importing import import_data, imports
 from adapterstilts.data.source import load_rows
 from adapterstilts.errors import UserError
@@ -101,7 +101,7 @@ def test_a_mirror_without_it_leaves_the_import_in_use_and_one_with_it_does_not(t
 
 
 def test_the_command_prints_the_folder(tables, imported, capfd):
-    assert run(["tasks", "import", "ccg", "--from", str(tables)]) == 0
+    assert call(["tasks", "import", "ccg", "--from", str(tables)]) == 0
     assert capfd.readouterr().out == f"{imported / CCG.repo}\n"
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from adapterstilts.cli import run as run_cli
+from adapterstilts.cli import call as run_cli
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.stack import stack
 from adapterstilts.data.source import load_rows

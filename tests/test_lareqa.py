@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.importing import import_data
 from adapterstilts.data.source import load_languages, load_rows
 from adapterstilts.errors import UserError
@@ -158,7 +158,7 @@ def test_without_an_import_it_is_said_how_to_get_the_files():
 
 
 def test_a_base_is_scored_on_what_was_imported(own, base, tmp_path, capfd):
-    assert run(["tasks", "import", "lareqa", "--from", str(own)]) == 0
+    assert call(["tasks", "import", "lareqa", "--from", str(own)]) == 0
     capfd.readouterr()
     [found] = evaluate_base(str(base), "lareqa", out=tmp_path / "base", settings={"precision": "fp32"})
     assert {code: scores["n"] for code, scores in found.metrics["languages"].items()} == {"de": 5, "en": 5}

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from adapterstilts.cli import run as command_line
+from adapterstilts.cli import call as command_line
 from adapterstilts.compose.combine import combine, ingredients
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.merges import merges

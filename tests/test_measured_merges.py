@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from adapterstilts.cli import run as command_line
+from adapterstilts.cli import call as command_line
 from adapterstilts.compose.members import open_members
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.peft_folder import read_peft

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.compose.peft_folder import read_peft, write_peft
 from adapterstilts.compose.recipe import from_recipe
 from adapterstilts.compose.updates import Update
@@ -38,7 +38,7 @@ def dense(folder):
 
 def merged(members, tmp_path, *words):
     out = tmp_path / "out"
-    assert run(["merge", *members, "--out", str(out), "--no-probe", *words]) == 0
+    assert call(["merge", *members, "--out", str(out), "--no-probe", *words]) == 0
     return dense(out / "adapter"), json.loads((out / "certificate.json").read_text())
 
 
@@ -93,11 +93,11 @@ def test_wrong_recipes_are_refused_by_line(changed, said, tmp_path):
 
 @pytest.mark.parametrize("words", [[], ["--how", "mean", "--recipe", "compose/language-arithmetic"]])
 def test_a_merge_is_named_in_one_way(words, members, tmp_path, capfd):
-    assert run(["merge", *members, "--out", str(tmp_path / "out"), *words]) == 2
+    assert call(["merge", *members, "--out", str(tmp_path / "out"), *words]) == 2
     assert "either --how or --recipe" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_a_recipe_of_another_kind_is_refused(members, tmp_path, capfd):
-    assert run(["merge", *members, "--recipe", "paper/jiant", "--out", str(tmp_path / "out")]) == 2
+    assert call(["merge", *members, "--recipe", "paper/jiant", "--out", str(tmp_path / "out")]) == 2
     assert "is not a recipe of this kind" in capfd.readouterr().err

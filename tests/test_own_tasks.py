@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from adapterstilts import compare, evaluate, train_intermediate, train_target
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.own import find_task, find_tasks
 from adapterstilts.data.source import NoSuchRows, load_languages, load_rows
 from adapterstilts.errors import UserError
@@ -284,9 +284,9 @@ def test_two_different_tasks_of_one_name_are_refused(own, arguments, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(own.parent, other)
     assert len(find_tasks([str(own), "snli"])) == 2
-    for call in (find_tasks, lambda names: train_intermediate(names, out=tmp_path / "run", **arguments)):
+    for find in (find_tasks, lambda names: train_intermediate(names, out=tmp_path / "run", **arguments)):
         with pytest.raises(UserError, match="two different tasks are called 'my'"):
-            call([str(own), str(other / "my.yaml")])
+            find([str(own), str(other / "my.yaml")])
     assert not (tmp_path / "run").exists()
 
 
@@ -365,7 +365,7 @@ def test_without_train_rows_nothing_is_learned(own, arguments, tmp_path):
 def test_a_language_other_than_english_is_trained_on(own, arguments, tmp_path, capfd):
     own.write_text(MY.replace("en: {train", "yo: {train"))
     words = ["train-target", "--task", str(own), "--base", arguments["base"], "--max-steps", "2", "--precision", "fp32"]
-    assert run([*words, "--out", str(tmp_path / "run")]) == 0
+    assert call([*words, "--out", str(tmp_path / "run")]) == 0
     captured = capfd.readouterr()
     assert "on dev (yo)" in captured.err
     assert f"evaluate {tmp_path / 'run'} --task {own}" in captured.err

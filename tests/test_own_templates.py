@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.own import find_task
 from adapterstilts.data.own._schema import METRICS
 from adapterstilts.data.own.template import template
@@ -17,15 +17,15 @@ from adapterstilts.data.source import load_rows
 @pytest.mark.parametrize("format", METRICS)
 def test_a_new_file_works_once_its_example_rows_are_there(format, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    assert run(["tasks", "init", "--format", format, "my.yaml"]) == 0
+    assert call(["tasks", "init", "--format", format, "my.yaml"]) == 0
     assert capfd.readouterr().out == "my.yaml\n"
-    assert run(["tasks", "show", "my.yaml"]) == 2
+    assert call(["tasks", "show", "my.yaml"]) == 2
     assert "there is no file" in capfd.readouterr().err
     rows = re.findall(r"^#   (\{.*\})$", template(format), re.M)
     assert rows
     for name in ("train.jsonl", "dev.jsonl", "test.jsonl"):
         (tmp_path / name).write_text("\n".join(rows))
-    assert run(["tasks", "show", "my.yaml"]) == 0
+    assert call(["tasks", "show", "my.yaml"]) == 0
     task = find_task("my.yaml")
     assert (task.format, task.metric) == (format, METRICS[format])
     for split in task.splits:
@@ -47,6 +47,6 @@ def test_a_new_file_replaces_none(tmp_path, monkeypatch, capfd):
         ("my.yml", "--format", "taging"): "did you mean 'tagging'?",
         ("my.txt",): "end the name in .yaml",
     }.items():
-        assert run(["tasks", "init", *words]) == 2
+        assert call(["tasks", "init", *words]) == 2
         assert what in capfd.readouterr().err
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("my.yaml", "mine")]

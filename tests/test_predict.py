@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapterstilts import evaluate, predict, train_intermediate
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.source import load_rows
 from adapterstilts.data.unlabelled import read_unlabelled
 from adapterstilts.errors import UserError
@@ -135,11 +135,11 @@ def test_an_own_task_says_what_the_text_is(trained, pairs, tmp_path):
 
 def test_answers_go_to_a_file_written_whole_or_to_stdout(trained, pairs, tmp_path, capfd):
     words = ["predict", str(trained("snli").path), "--task", "snli", "--input", str(pairs), "--precision", "fp32"]
-    assert run(words) == 0
+    assert call(words) == 0
     lines = capfd.readouterr().out
     assert [json.loads(line)["line"] for line in lines.splitlines()] == [1, 2, 3]
     out = tmp_path / "new" / "out.jsonl"
-    assert run([*words, "--out", str(out)]) == 0
+    assert call([*words, "--out", str(out)]) == 0
     assert capfd.readouterr().out == f"{out}\n"
     assert out.read_text() == lines
 
@@ -174,7 +174,7 @@ def test_bad_input_is_one_paragraph_and_writes_nothing(case, trained, pairs, tmp
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     words, what = BAD[case]
     task = [] if "--task" in words else ["--task", "snli"]
-    assert run(["predict", str(made.path), *task, "--precision", "fp32", *words]) == 2
+    assert call(["predict", str(made.path), *task, "--precision", "fp32", *words]) == 2
     captured = capfd.readouterr()
     assert what in captured.err
     assert captured.err.count("error: ") == 1

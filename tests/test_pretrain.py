@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM
 
 from adapterstilts.base import find_base, load_encoder, load_lm_head, load_tokenizer
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.config import recipe
 from adapterstilts.config.recipe import find_recipe, flat, read_recipe
 from adapterstilts.config.resolve import resolve
@@ -115,7 +115,7 @@ def test_a_wrong_entry_is_named_with_its_value(case, tmp_path, capsys):
     file = written(content, tmp_path / "wrong.yaml")
     with pytest.raises(UserError, match=rf"wrong\.yaml is not a recipe of this kind\n.*{message}"):
         read_recipe(str(file), Pretraining)
-    assert run(["pretrain", str(file), "--out", str(tmp_path / "out")]) == 2
+    assert call(["pretrain", str(file), "--out", str(tmp_path / "out")]) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
 
@@ -182,7 +182,7 @@ def test_the_text_is_wikipedias_alone_in_every_language(made):
 
 def test_a_base_that_is_there_is_not_written_over(made, tiny, capsys):
     before = {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")}
-    assert run(["pretrain", str(tiny), "--out", str(made), "--work", str(made.parent / "work")]) == 2
+    assert call(["pretrain", str(tiny), "--out", str(made), "--work", str(made.parent / "work")]) == 2
     assert f"{made} is there already" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")} == before
 
@@ -207,7 +207,7 @@ def test_a_work_folder_of_another_recipe_or_of_something_else_is_refused(made, t
 
 
 def test_two_pretrainings_by_one_recipe_give_equal_bytes(made, tiny, tmp_path, capsys):
-    assert run(["pretrain", str(tiny), "--out", str(tmp_path / "again")]) == 0
+    assert call(["pretrain", str(tiny), "--out", str(tmp_path / "again")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "again")
     assert (tmp_path / "again-work/run/run.json").is_file()
     assert {path.name for path in made.iterdir()} == {path.name for path in (tmp_path / "again").iterdir()}

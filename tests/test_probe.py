@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from adapterstilts.base import find_base
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.compose.average import average
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.merges import merges
@@ -85,17 +85,17 @@ def test_a_base_of_the_same_name_and_other_weights_is_not_at_hand(members, base,
 
 def test_a_probe_is_made_or_not_as_asked(members, tmp_path, capfd):
     words = ["merge", *map(str, members), "--how", "linear", "--out", str(tmp_path / "out")]
-    assert run([*words, "--no-probe"]) == 0
+    assert call([*words, "--no-probe"]) == 0
     assert "checked probe" not in capfd.readouterr().err
     told = json.loads((tmp_path / "out/certificate.json").read_text())
     assert told["probe"] == {"done": False, "what": "it was switched off"}
-    assert run([*words, "--probe"]) == 2
+    assert call([*words, "--probe"]) == 2
     assert "was made without a probe" in capfd.readouterr().err
-    assert run(words) == 0
+    assert call(words) == 0
     words[-1] = str(tmp_path / "probed")
-    assert run([*words, "--probe"]) == 0
+    assert call([*words, "--probe"]) == 0
     assert "checked probe: " in capfd.readouterr().err
-    assert run([*words, "--probe"]) == 0
+    assert call([*words, "--probe"]) == 0
     assert "already done" in capfd.readouterr().err
 
 
@@ -109,7 +109,7 @@ def test_a_probe_that_fails_leaves_nothing(members, tmp_path, monkeypatch, capfd
 
     monkeypatch.setattr(peft.tuners.lora.Linear, "forward", wrong)
     for words in (["merge", "--how", "ties"], ["stack"]):
-        assert run([words[0], *map(str, members), *words[1:], "--out", str(tmp_path / "out")]) == 2
+        assert call([words[0], *map(str, members), *words[1:], "--out", str(tmp_path / "out")]) == 2
         assert "the base's hidden states are" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -159,11 +159,11 @@ def test_the_probe_knows_nothing_of_chance(members, tmp_path):
 
 def test_settings_of_a_merge_are_given_by_set_and_kept(members, tmp_path, capfd):
     words = ["merge", *map(str, members), "--how", "ties", "--set", "density=0.5", "--set", "scope=layer"]
-    assert run([*words, "--out", str(tmp_path / "out")]) == 0
+    assert call([*words, "--out", str(tmp_path / "out")]) == 0
     told = json.loads((tmp_path / "out/certificate.json").read_text())
     assert told["settings"] == {"density": 0.5, "scope": "layer", "majority": "total", "scale": 1.0}
     assert told["formula"] == merges.get("ties").formula
     capfd.readouterr()
-    assert run([*words[:-2], "--set", "densty=1", "--out", str(tmp_path / "bad")]) == 2
+    assert call([*words[:-2], "--set", "densty=1", "--out", str(tmp_path / "bad")]) == 2
     assert "density" in capfd.readouterr().err
     assert not (tmp_path / "bad").exists()

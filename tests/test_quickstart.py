@@ -11,7 +11,7 @@ import pytest
 import yaml
 from small_studies import Here
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.experiment.build import build
 from adapterstilts.experiment.open import open_study
 from adapterstilts.experiment.record import write_failure
@@ -53,7 +53,7 @@ def written(folder):
 @pytest.mark.filterwarnings("error:Could not find a config file")  # peft has asked the Hub for a base called mini
 def test_it_runs_repeats_nothing_and_its_advice_works(short, tmp_path, capfd):
     short(COMPOSED)
-    assert run(["quickstart", "--out", "tour"]) == 0
+    assert call(["quickstart", "--out", "tour"]) == 0
     first = capfd.readouterr()
     assert "nothing to do" not in first.err
     for way in ("none", "merged", "stacked"):
@@ -67,7 +67,7 @@ def test_it_runs_repeats_nothing_and_its_advice_works(short, tmp_path, capfd):
     assert (scored.base.name, scored.config["resources"]["mirror"]) == ("mini", "mini")
 
     before = written(tmp_path)
-    assert run(["quickstart", "--out", "tour"]) == 0
+    assert call(["quickstart", "--out", "tour"]) == 0
     again = capfd.readouterr()
     assert "already done, nothing to do: tour" in again.err
     assert again.out == first.out
@@ -80,12 +80,12 @@ def test_it_runs_repeats_nothing_and_its_advice_works(short, tmp_path, capfd):
         words = shlex.split(line)
         more = ["--max-steps", "1"] if words[1].startswith("train-") else []
         assert words[0] == "adapterstilts"
-        assert run([*words[1:], *more]) == 0, f"{line}\n{capfd.readouterr().err}"
+        assert call([*words[1:], *more]) == 0, f"{line}\n{capfd.readouterr().err}"
     capfd.readouterr()
-    assert run(["quickstart", "--out", "tour"]) == 0, "its own advice has made the folder unreadable"
+    assert call(["quickstart", "--out", "tour"]) == 0, "its own advice has made the folder unreadable"
     assert capfd.readouterr().out == first.out
 
-    assert run(["quickstart", "--out", "tour", "--json"]) == 0
+    assert call(["quickstart", "--out", "tour", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert {(line["way"], line["target"]) for line in found["scores"]} == {
         (way, target) for way in ("none", "merged", "stacked") for target in TARGETS
@@ -96,10 +96,10 @@ def test_what_was_left_half_done_is_finished(short, tmp_path, monkeypatch, capfd
     short({"none": {}}, targets=["tatoeba"])
     with monkeypatch.context() as patch:
         patch.setattr(tour, "draw", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert run(["quickstart", "--out", "tour"]) == 130
+        assert call(["quickstart", "--out", "tour"]) == 130
     assert not (tmp_path / "tour/result.svg").exists()
     before = written(tmp_path)
-    assert run(["quickstart", "--out", "tour"]) == 0
+    assert call(["quickstart", "--out", "tour"]) == 0
     assert (tmp_path / "tour/result.svg").is_file()
     assert written(tmp_path) == before
 
@@ -116,19 +116,19 @@ def test_stopped_among_its_steps_it_leaves_names_and_goes_on(short, tmp_path, mo
     first = next(iter(open_study(tour.RECIPE).graph))
     with monkeypatch.context() as patch:
         patch.setattr(tour, "LocalRunner", Stopped)
-        assert run(["quickstart", "--out", "tour"]) == 75
+        assert call(["quickstart", "--out", "tour"]) == 75
     assert (tmp_path / "tour/by-name/lora/none/xnli/seed-0").resolve() == folder_of(tmp_path / "tour", first.id) / "run"
-    assert run(["quickstart", "--out", "tour"]) == 0
+    assert call(["quickstart", "--out", "tour"]) == 0
     assert "xnli" in capfd.readouterr().out
 
 
 def test_the_baselines_join_what_is_done_already(short, tmp_path, capfd):
     short({"none": {}})
     short({"none": {}, "translated-de": {"learn": "snli", "translated": "de"}}, "WITH_BASELINES")
-    assert run(["quickstart", "--out", "tour"]) == 0
+    assert call(["quickstart", "--out", "tour"]) == 0
     before = written(tmp_path / "tour")
     capfd.readouterr()
-    assert run(["quickstart", "--out", "tour", "--baselines"]) == 0
+    assert call(["quickstart", "--out", "tour", "--baselines"]) == 0
     said = capfd.readouterr()
     assert "snli translated: de" in said.err
     assert sum(line.startswith("translated-de, lora ") for line in said.out.splitlines()) == 2  # its scores, its costs
@@ -136,7 +136,7 @@ def test_the_baselines_join_what_is_done_already(short, tmp_path, capfd):
     assert "| translated-de, lora |" in (tmp_path / "tour/comparison.md").read_text(encoding="utf-8")
     assert before.items() <= written(tmp_path / "tour").items()
     for words in (["--baselines"], []):
-        assert run(["quickstart", "--out", "tour", *words]) == 0
+        assert call(["quickstart", "--out", "tour", *words]) == 0
         again = capfd.readouterr()
         assert "already done, nothing to do: tour" in again.err
         assert ("translated-de" in again.out) is bool(words)
@@ -153,10 +153,10 @@ def test_a_step_that_fails_is_named_with_its_log_and_tried_again_next_time(short
 
     with monkeypatch.context() as patch:
         patch.setattr(tour, "LocalRunner", Failing)
-        assert run(["quickstart", "--out", "tour"]) == 2
+        assert call(["quickstart", "--out", "tour"]) == 2
     said = capfd.readouterr().err
     assert f"{step.label}: no room on the disk (tour/steps/{step.id}/log.txt)" in said
-    assert run(["quickstart", "--out", "tour"]) == 0
+    assert call(["quickstart", "--out", "tour"]) == 0
     assert (tmp_path / "tour/result.svg").is_file()
 
 
@@ -164,7 +164,7 @@ def test_a_step_that_fails_is_named_with_its_log_and_tried_again_next_time(short
 def test_a_folder_of_something_else_is_left_alone(other, tmp_path, monkeypatch, capfd):
     monkeypatch.delattr(tour, "LocalRunner")  # nothing is to run
     (tmp_path / other).write_text("{}")
-    assert run(["quickstart", "--out", str(tmp_path)]) == 2
+    assert call(["quickstart", "--out", str(tmp_path)]) == 2
     said = capfd.readouterr().err
     assert f"{tmp_path} holds something else" in said
     assert "choose another --out" in said

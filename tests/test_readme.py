@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterstilts.cli import commands, run
+from adapterstilts.cli import call, commands
 from adapterstilts.compose.merges import merges
 from adapterstilts.methods import methods
 from adapterstilts.mini import embedded
@@ -142,7 +142,7 @@ def test_every_command_runs_in_its_order(folder, base, capfd):
             exec(compile(block, "README.md", "exec"), {})
             continue
         for line in (line for line in block.splitlines() if line.startswith("adapterstilts ")):
-            assert run(small(line, base)) == 0, f"{line}\n{capfd.readouterr().err}"
+            assert call(small(line, base)) == 0, f"{line}\n{capfd.readouterr().err}"
     assert "'token_accuracy'" in capfd.readouterr().out
     assert (folder / "comparison.md").is_file()
     assert (folder / "runs/few-shot/run.json").is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapterstilts.cli import run as command
+from adapterstilts.cli import call as command
 from adapterstilts.config.recipe import find_recipe
 from adapterstilts.config.resolve import resolve
 from adapterstilts.config.schema import TrainSettings

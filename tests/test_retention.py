@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from adapterstilts.cli import run as run_cli
+from adapterstilts.cli import call as run_cli
 from adapterstilts.compose.average import average
 from adapterstilts.compose.merge import merge
 from adapterstilts.compose.stack import stack

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adapterstilts.cli import run as run_cli
+from adapterstilts.cli import call as run_cli
 from adapterstilts.data.mixed import PARTNER, mixed_pairs
 from adapterstilts.data.source import load_rows
 from adapterstilts.errors import UserError

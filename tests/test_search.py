@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from adapterstilts import fuse
 from adapterstilts.base import find_base, load_encoder
-from adapterstilts.cli import run as command
+from adapterstilts.cli import call as command
 from adapterstilts.compose.merge import merge
 from adapterstilts.errors import Interrupted, UserError
 from adapterstilts.evaluation.command import evaluate

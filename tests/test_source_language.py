@@ -9,7 +9,7 @@ import shutil
 import pytest
 from small_studies import Done, small
 
-from adapterstilts.cli import run as command
+from adapterstilts.cli import call as command
 from adapterstilts.compose.merge import merge
 from adapterstilts.data import source_language
 from adapterstilts.data.source import has_rows, load_rows

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.source import NoSuchRows, load_languages, load_rows
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.command import evaluate
@@ -279,24 +279,24 @@ def words(base, tmp_path):
 
 
 def test_a_run_takes_what_it_is_told_to_and_goes_on_with_the_same_rows(hub, words, tmp_path, capsys):
-    assert run([*words, "--limit-text", "60"]) == 0
+    assert call([*words, "--limit-text", "60"]) == 0
     config, record = (json.loads((tmp_path / "run" / name).read_text()) for name in ("config.json", "run.json"))
     assert record["data"]["wikipedia.sw-train"]["selection"].startswith("first 60 in equal shares")
     assert "limit_text" not in json.dumps([config, record])
     assert len(hub.asked) == 2
     hub.sha = "b" * 40  # the Hub has moved on; the run has not
-    assert run([*words, "--set", "data.limit_text=60"]) == 0
+    assert call([*words, "--set", "data.limit_text=60"]) == 0
     assert "already done" in capsys.readouterr().err
     hub.sha = None
-    assert run([*words, "--limit-text", "60"]) == 0
+    assert call([*words, "--limit-text", "60"]) == 0
     assert len(hub.asked) == 2
     hub.sha = "a" * 40
-    assert run([*words, "--limit-text", "61"]) == 2
+    assert call([*words, "--limit-text", "61"]) == 2
     assert "'first 60 in equal shares" in capsys.readouterr().err
 
 
 def test_twenty_thousand_articles_are_usual_in_training_and_evaluation(hub, words, tmp_path):
-    assert run(words) == 0
+    assert call(words) == 0
     origin = json.loads((tmp_path / "run/run.json").read_text())["data"]["wikipedia.sw-dev"]
     assert origin["selection"].startswith("first 20000 in equal shares")
     [usual] = evaluate(str(tmp_path / "run"), "wikipedia", split="dev", languages=["sw"])
@@ -306,9 +306,9 @@ def test_twenty_thousand_articles_are_usual_in_training_and_evaluation(hub, word
 
 @pytest.mark.parametrize(("limit", "start"), [("60", "first 60 in"), ("none", "6 marked rows")])
 def test_an_evaluation_takes_what_it_is_told_to(hub, words, tmp_path, limit, start, capsys):
-    assert run([*words, "--limit-text", "60"]) == 0
+    assert call([*words, "--limit-text", "60"]) == 0
     asked = ["evaluate", str(tmp_path / "run"), "--task", "wikipedia", "--split", "dev", "--languages", "sw", "--json"]
-    assert run([*asked, "--limit-text", limit]) == 0
+    assert call([*asked, "--limit-text", limit]) == 0
     [metrics] = json.loads(capsys.readouterr().out.split("\n", 1)[1])
     assert metrics["data"]["sw"]["selection"].startswith(start)
 
@@ -317,7 +317,7 @@ def test_masked_lm_beside_a_task_takes_what_it_is_told_to(hub, pages, mirror, ba
     (pages / "stanfordnlp").symlink_to(mirror / "stanfordnlp")
     words = ["train-intermediate", "--task", "snli", "--with-mlm", "0.5", "--mlm-languages", "sw", "--max-steps", "2"]
     places = ["--base", str(base), "--precision", "fp32", "--out", str(tmp_path / "run")]
-    assert run([*words, *places, "--limit-text", "60", "--limit-train", "16", "--set", "data.max_length=32"]) == 0
+    assert call([*words, *places, "--limit-text", "60", "--limit-train", "16", "--set", "data.max_length=32"]) == 0
     data = json.loads((tmp_path / "run/run.json").read_text())["data"]
     assert data["wikipedia.sw-train"]["selection"].startswith("first 60 in equal shares")
     assert data["wikipedia.sw-train"]["rows"] + data["wikipedia.sw-dev"]["rows"] == 60

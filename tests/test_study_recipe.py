@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from adapterstilts.cli import run as command
+from adapterstilts.cli import call as command
 from adapterstilts.config.recipe import all_recipes, find_recipe
 from adapterstilts.errors import UserError
 from adapterstilts.experiment.open import is_study, open_study

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import adapterstilts
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.errors import UserError
 from adapterstilts.evaluation.benchmarks import XTREME, XTREME_R, benchmark_average
 from adapterstilts.evaluation.command import evaluate, evaluate_base
@@ -116,11 +116,11 @@ def test_fewer_languages_have_means_that_are_told_apart(fill):
 def test_the_command_prints_tables_or_json(fill, capfd):
     given, right = fill("xnli", "pawsx")
     (given / "poems").mkdir()
-    assert run(["score", str(given), "--labels", str(right)]) == 0
+    assert call(["score", str(given), "--labels", str(right)]) == 0
     shown = capfd.readouterr().out
     for words in ("classification (group)", "50.00", "no overall number", "left out: poems", "sw"):
         assert words in shown
-    assert run(["score", str(given), "--labels", str(right), "--task", "pawsx", "--json"]) == 0
+    assert call(["score", str(given), "--labels", str(right), "--task", "pawsx", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert list(found["tasks"]) == ["pawsx"]
     assert found["tasks"]["pawsx"]["languages"]["ko"] == {"accuracy": 50.0, "n": 2}
@@ -133,8 +133,8 @@ def test_scoring_runs_without_torch(fill):
     given, right = fill("xnli", "xquad")
     code = (
         "import sys\n"
-        "from adapterstilts.cli import run\n"
-        f"assert run(['score', {str(given)!r}, '--labels', {str(right)!r}]) == 0\n"
+        "from adapterstilts.cli import call\n"
+        f"assert call(['score', {str(given)!r}, '--labels', {str(right)!r}]) == 0\n"
         "assert not {'torch', 'transformers', 'datasets'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -232,7 +232,7 @@ def test_a_bad_file_is_named_with_what_is_wrong(case, fill, capfd):
     folders = dict(zip(("predictions", "labels"), fill(task), strict=True))
     language = "fi" if task == "tydiqa" else "de"
     spoil(folders[where] / task / f"test-{language}.{KINDS[task].suffix}")
-    assert run(["score", str(folders["predictions"]), "--labels", str(folders["labels"])]) == 2
+    assert call(["score", str(folders["predictions"]), "--labels", str(folders["labels"])]) == 2
     captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err.count("error: ") == 1
@@ -248,7 +248,7 @@ def test_all_problems_are_told_at_once(fill, capfd):
     remove(given / "xnli/test-ur.tsv")
     repeat_question(given / "xquad/test-el.json")
     remove(right / "tatoeba/test-eu.tsv")
-    assert run(["score", str(given), "--labels", str(right)]) == 2
+    assert call(["score", str(given), "--labels", str(right)]) == 2
     message = capfd.readouterr().err
     for words in ("for sw ur", "xnli/test-de.tsv: 1 predictions", "test-el.json: repeated: q1", "tatoeba: no test"):
         assert words in message
@@ -263,7 +263,7 @@ def test_folders_benchmarks_and_tasks_that_are_not_there_are_refused(fill, tmp_p
         "no folder of a task of xtreme": [str(tmp_path), "--labels", str(right)],
     }
     for message, words in wrong.items():
-        assert run(["score", *words]) == 2
+        assert call(["score", *words]) == 2
         assert message in capfd.readouterr().err
 
 
@@ -297,7 +297,7 @@ def tagger(base, settings, tmp_path_factory):
 def test_several_runs_fill_one_submission(tagger, base, mirror, settings, tmp_path, capfd):
     folders = {"submission": tmp_path / "submission", "labels": tmp_path / "labels"}
     words = [word for name, folder in folders.items() for word in (f"--{name}", str(folder))]
-    assert run(["evaluate", str(tagger.path), "--task", "udpos", "--mirror", str(mirror), *words]) == 0
+    assert call(["evaluate", str(tagger.path), "--task", "udpos", "--mirror", str(mirror), *words]) == 0
     assert "submission: udpos: 3 languages" in capfd.readouterr().err
     places = {f"{name}": str(folder) for name, folder in folders.items()}
     [found] = evaluate_base(str(base), "tatoeba", out=tmp_path / "base", settings={**settings, **places})

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.source import load_rows
 from adapterstilts.data.text_files import text_rows
 from adapterstilts.errors import UserError
@@ -139,7 +139,7 @@ def test_bad_files_are_one_paragraph_exit_2_and_leave_nothing(case, base, notes,
     (tmp_path / "blank.txt").write_bytes(b" \n\n\t\n")
     (tmp_path / "few.txt").write_text("\n".join(TEXTS[:25]))
     words, what, fix = BAD[case]
-    assert run(["continue-mlm", *words, "--base", str(base), "--max-steps", "1", "--out", "run"]) == 2
+    assert call(["continue-mlm", *words, "--base", str(base), "--max-steps", "1", "--out", "run"]) == 2
     captured = capfd.readouterr()
     assert what in captured.err
     assert fix in captured.err

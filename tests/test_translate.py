@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapterstilts import train_intermediate, translate
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.source import load_rows
 from adapterstilts.data.translated import with_translations
 from adapterstilts.errors import UserError
@@ -159,15 +159,17 @@ def test_what_cannot_be_translated_is_refused(task, to, message, tmp_path, mirro
 
 def test_the_command_line_tells_and_refuses(tmp_path, mirror, capsys):
     words = ["translate", "--task", "snli", "--to", "de", "--model", "mini", "--mirror", str(mirror), "--limit", "6"]
-    assert run([*words, "--out", str(tmp_path / "out")]) == 0
+    assert call([*words, "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert told.out.strip() == str(tmp_path / "out")
     assert "de train" in told.err
-    assert run([*words, "--out", str(tmp_path / "x"), "--split", "trian"]) == 2
+    assert call([*words, "--out", str(tmp_path / "x"), "--split", "trian"]) == 2
     assert "did you mean 'train'?" in capsys.readouterr().err
-    assert run([*words, "--out", str(tmp_path / "x"), "--set", "ratio=0.5"]) == 2
+    assert call([*words, "--out", str(tmp_path / "x"), "--set", "ratio=0.5"]) == 2
     assert "ratio" in capsys.readouterr().err
-    assert run(["translate", "--task", "snli", "--to", "de", "--model", "./nothing", "--out", str(tmp_path / "x")]) == 2
+    assert (
+        call(["translate", "--task", "snli", "--to", "de", "--model", "./nothing", "--out", str(tmp_path / "x")]) == 2
+    )
     assert "no folder with a translation model" in capsys.readouterr().err
 
 

@@ -14,7 +14,7 @@ import sentencepiece
 import torch
 
 from adapterstilts import translate
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.data.source import load_rows
 from adapterstilts.data.translated import with_translations
 from adapterstilts.errors import Interrupted, UserError
@@ -154,7 +154,7 @@ def test_an_interrupted_translation_ends_like_an_undisturbed_one(arguments, tmp_
 KILLED = """
 import os, signal, sys
 import torch
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.translation.seq2seq import Seq2Seq
 torch.set_num_threads(1)
 real, calls = Seq2Seq.translate, []
@@ -164,7 +164,7 @@ def dies(*words):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*words)
 Seq2Seq.translate = dies
-sys.exit(run(sys.argv[1:]))
+sys.exit(call(sys.argv[1:]))
 """
 
 
@@ -181,8 +181,8 @@ def test_a_killed_process_goes_on_and_ends_with_the_same_files(arguments, mirror
         handle.write(b'{"pairs":[["The doc')  # as a disk leaves it
     with monkeypatch.context() as patch:
         stop_after(patch, 1)
-        assert run(words) == 75
-    assert run(words) == 0
+        assert call(words) == 75
+    assert call(words) == 0
     assert everything(tmp_path / "broken") == everything(tmp_path / "whole")
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, XLMRobertaForMaskedLM
 
 from adapterstilts.base import find_base, load_lm_head
-from adapterstilts.cli import run
+from adapterstilts.cli import call
 from adapterstilts.compose.merge import merge
 from adapterstilts.config.schema import TrainSettings
 from adapterstilts.data.mixing import Interleaved, Mixture, proportional, text_steps
@@ -351,15 +351,15 @@ def test_the_command_trains_prints_the_table_and_measures(with_head, mirror, tmp
         "3",
     ]
     words += ["--base", str(with_head), "--mirror", str(mirror), "--precision", "fp32", "--out", str(out)]
-    assert run(words) == 0
+    assert call(words) == 0
     printed = capfd.readouterr()
     assert printed.out.strip() == str(out)
     assert "\nheld-out text\n" in printed.err
     assert [line.split()[0] for line in printed.err.splitlines() if line.strip().endswith("%")] == ["en", "sw"]
-    assert run([*words, "--json"]) == 0
+    assert call([*words, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["config"]["mlm"]["ratio"] == 0.4
     assert (
-        run(
+        call(
             [
                 "evaluate",
                 str(out),
@@ -376,7 +376,7 @@ def test_the_command_trains_prints_the_table_and_measures(with_head, mirror, tmp
         == 0
     )
     assert "perplexity" in capfd.readouterr().out
-    assert run([*words[:-1], str(tmp_path / "no"), "--with-mlm", "1.5"]) == 2
+    assert call([*words[:-1], str(tmp_path / "no"), "--with-mlm", "1.5"]) == 2
     assert "mlm.ratio = '1.5'" in capfd.readouterr().err
 
 
@@ -385,6 +385,6 @@ def test_own_text_comes_by_language_on_the_command_line(with_head, mirror, tmp_p
     file.write_text("\n".join(f"Habari ya leo ni ya {number}." for number in range(60)))
     words = ["train-intermediate", "--task", "snli", "--with-mlm", "0.4", "--max-steps", "3", "--base", str(with_head)]
     words += ["--mirror", str(mirror), "--precision", "fp32", "--out"]
-    assert run([*words, str(tmp_path / "run"), "--mlm-text", f"sw={file}"]) == 0
-    assert run([*words, str(tmp_path / "no"), "--mlm-text", "sw"]) == 2
+    assert call([*words, str(tmp_path / "run"), "--mlm-text", f"sw={file}"]) == 0
+    assert call([*words, str(tmp_path / "no"), "--mlm-text", "sw"]) == 2
     assert "cannot read --mlm-text 'sw'" in capfd.readouterr().err

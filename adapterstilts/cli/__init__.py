@@ -57,10 +57,10 @@ def adapterstilts() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code (`errors.py` lists the codes)."""
-    sys.exit(run(arguments))
+    sys.exit(call(arguments))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def call(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one paragraph on stderr."""
     try:
         result: Any = adapterstilts.main(arguments, prog_name="adapterstilts", standalone_mode=False)

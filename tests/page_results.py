@@ -162,7 +162,7 @@ def named(cell: tuple[str, ...]) -> dict[str, object]:
 def difference(study: Results, cell: tuple[str, ...], means: pd.Series, start: tuple[str, ...]) -> dict[str, object]:
     if cell not in means or start == cell:
         return dict.fromkeys(("difference", "low", "high", "lowest", "highest", "p_holm"), math.nan)
-    value, half = means[cell] - means[start], 0.9
+    value, half = means[cell] - means[start], 1.6
     few = len(study.seeds) < 3
     ends = {"low": value - half, "high": value + half, "lowest": math.nan, "highest": math.nan}
     ranged = {"low": math.nan, "high": math.nan, "lowest": value - half, "highest": value + half}

@@ -118,7 +118,7 @@ def test_text_of_others_is_text(text, page):
 
 def test_hostile_names_stay_names(tmp_path):
     study = made.results()
-    name = "</script><b id='x' onclick=1>&amp;$a$"
+    name = "</script ><b id='x' onclick=1>&amp;$a$"
     frames = {
         one: getattr(study, one).replace("mnli", name) for one in ("scores", "costs", "holes", "retained", "layers")
     }
@@ -137,6 +137,7 @@ def test_a_map_has_the_figures_of_the_judgement(page, judged, method):
     table = page.called("matrix", method)
     shown = {(row[0].text, target): row[1 + place] for row in table.rows for place, target in enumerate(made.TARGETS)}
     assert len(lines) == len(shown) == 9
+    assert {True, False} == set(judged.gains.p_holm.dropna() < 0.05)
     for one in lines.to_dict("records"):
         cell = shown[one["way"], one["target"]]
         if one["why"]:

@@ -188,7 +188,7 @@ class Study:
     def is_clear(self, line: Line) -> bool:
         """Whether a difference excludes 0 after Holm's correction."""
         chance = figure(line, "p_holm")
-        return chance is not None and chance < ALPHA and not self.few_seeds
+        return chance is not None and chance < ALPHA
 
 
 def _place(line: Line) -> Place:

@@ -128,7 +128,7 @@ def _changed(study: Study, methods: list[str], lines: tuple[tuple[str, str, str,
     if not lines:
         return line(f"{title}: the same settings.")
     made = [Row([word(way), word(key), *(_value(text, home) for text in values)]) for way, key, *values in lines]
-    grid = Grid(title, ["way", "setting", baseline, "here"], made)
+    grid = Grid(", ".join(methods), ["way", "setting", baseline, "here"], made)
     return Fold(title, [grid], open=len(made) <= _SHORT)
 
 

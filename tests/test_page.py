@@ -127,7 +127,7 @@ def test_hostile_names_stay_names(tmp_path):
     text = written(tmp_path, study, nothing_judged())
     hostile = Page(text)
     assert hostile.wrong == []
-    assert "<" not in re.search(r'id="figures"[^>]*>(.*?)</script>', text, re.S)[1]
+    assert "<" not in re.search(r'<script id="figures"[^>]*>(.*?)</script>', text, re.S)[1]
     assert not [tag for tag, attributes in hostile.elements if tag == "b" or "onclick" in attributes]
     assert name in hostile.texts["environment"]
     assert {row[0].text for row in hostile.tables["matrix"][0].rows} == set(ways)

@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     opened = open_study(f"mini/{options.study}")
     work = options.work or Path(f"runs/mini-{options.study}")
-    outcome = run_job(Job(opened.graph, work), LocalRunner(["cpu"] * options.at_once))
+    outcome = run_job(Job(opened.graph, work, layout=opened.layout), LocalRunner(["cpu"] * options.at_once))
     if not outcome.whole:
         raise SystemExit(f"steps have failed: adapterstilts retry {opened.name} --out {work}, then this again")
     found = {"machine": machine(("torch", "transformers", "peft", "adapters")), **figures(collect(opened, work))}

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from small_studies import Here
 
 from adapterstilts.cli import call, commands
 from adapterstilts.compose.merges import merges
@@ -28,6 +29,15 @@ mirror: {size: 8}
 tokenizer: {vocabulary: 2000}
 shape: {layers: 1, hidden: 64, positions: 130}
 settings: {precision: fp32, train: {max_steps: 2, eval_examples: 4}}
+"""
+STUDY = """
+study: Does it run?
+base: mini
+seeds: [0]
+targets: xnli
+settings: {all: {train.max_steps: 2}}
+methods: {lora: {}}
+ways: {none: {}}
 """
 
 TWO_LAYERS = {
@@ -117,6 +127,8 @@ def folder(tmp_path, monkeypatch, mirror, base):
     monkeypatch.setattr("adapterstilts.exchange.push._api", Hub)
     (tmp_path / "notes.txt").write_text("".join(f"Habari ya leo ni ya {number}.\n" for number in range(40)))
     (tmp_path / "tiny.yaml").write_text(RECIPE)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    monkeypatch.setattr("adapterstilts.experiment.runner.LocalRunner", Here)
     (tmp_path / "swapped.yaml").write_text(
         "about: a\nsource: b\nmembers: [c, d]\nhow: layers\nsettings: {schedule: '0=0,1; 1=1,0'}\n"
     )
@@ -130,6 +142,7 @@ def folder(tmp_path, monkeypatch, mirror, base):
 def small(line: str, base: Path) -> list[str]:
     """Let a training take two steps, and what names a base or recipe of real size name a tiny one; no more."""
     tiny = {"FacebookAI/xlm-roberta-large": str(base), "mini/base": "tiny.yaml", **TWO_LAYERS}
+    tiny |= dict.fromkeys(("mini/efficient-versus-full", "mini/merging"), "study.yaml") if "cp" not in line else {}
     words = [tiny.get(word, word) for word in shlex.split(line, comments=True)[1:]]
     trains = words[0].startswith(("train-", "continue-", "fuse")) and "search" not in words
     return [*words, "--max-steps", "2"] if trains else words

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Line = dict[str, Any]
 
-_NOT_SETTINGS = ("base", "start", "tasks", "phase", "resources.", "recipe.", "seed", "init_seed")
+_NOT_SETTINGS = ("base", "start", "members", "tasks", "phase", "resources.", "recipe.", "seed", "init_seed")
 
 
 def collect(opened: Opened, folder: Path) -> Results:

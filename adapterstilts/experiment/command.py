@@ -66,6 +66,7 @@ def run_job(job: Job, runner: Runner, again: Collection[str] = (), *, check_disk
     if check_disk:
         must_fit(before, runner.devices[0])
     if not before.todo:
+        _link(job)
         return Outcome(before, ())
     with locked(job.folder), listening() as stop:
         remove_leftovers(job.folder / "steps")
@@ -76,12 +77,16 @@ def run_job(job: Job, runner: Runner, again: Collection[str] = (), *, check_disk
             with _Remembering(job, plan) as watch:
                 runner.run(place, schedule, watch, stop)
         finally:
-            if job.layout:
-                link_runs(job.layout, job.folder)
+            _link(job)
         if stop.signal_name and schedule.todo:
             log(f"{len(watch.found)} steps were done; {len(schedule.todo)} are left")
             raise Interrupted(stop.signal_name)
         return Outcome(make_plan(job.graph, job.folder), tuple(watch.found))
+
+
+def _link(job: Job) -> None:
+    if job.layout and job.folder.is_dir():
+        link_runs(job.layout, job.folder)
 
 
 class _Remembering(Telling):

@@ -74,8 +74,9 @@ def _of_target(study: Study, target: str, found: Mapping[Spoken, Mapping[int, fl
     scores = {key: fmean(seeds.values()) for key, seeds in found.items()}
     differences = _differences(study, found)
     most = max((abs(value) for value in differences.values()), default=0.0)
+    spoken = _spoken(scores) if differences else []
     drawings = [
-        _panel(study, language, differences, most, f"{name}-{place}") for place, language in enumerate(_spoken(scores))
+        _panel(study, language, differences, most, f"{name}-{place}") for place, language in enumerate(spoken)
     ]
     ways = study.results.ways
     grids = [

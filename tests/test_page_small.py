@@ -48,3 +48,16 @@ def test_a_small_study_has_a_page_that_shows_what_there_is(tmp_path, kept):
     assert "</html>" in text
     assert f">{METHOD}<" in text
     assert not [one for one in left_out if f">{one}<" in text]
+
+
+def test_a_target_that_nothing_is_trained_for_has_no_empty_picture_of_costs(tmp_path):
+    study = page_results.results()
+    judged = page_results.judged(study)
+    searched = replace(study, costs=study.costs[study.costs["target"] != TARGET])
+    pages = [
+        write_page(one, judged, tmp_path / "page.html", None).read_text(encoding="utf-8") for one in (study, searched)
+    ]
+    costs = [page.partition('id="cost"')[2].partition("</section>")[0] for page in pages]
+    assert costs[1].count("<svg") == costs[0].count("<svg") - 1
+    assert f"nothing is trained for it: {TARGET}." in costs[1]
+    assert "nothing is trained for it" not in costs[0]

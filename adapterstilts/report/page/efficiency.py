@@ -141,13 +141,21 @@ def cost(study: Study) -> Section:
     )
     if not study.costs:
         return Section("cost", "Quality against cost", reading, [line("No costs are known yet.")])
-    drawings = [_scatter(study, group, target, f"cost-{name}") for group, target, name in study.pictured()]
+    spent = {(group, target): _spent(study, group, target) for group, target, _ in study.pictured()}
+    drawings = [
+        _scatter(study, group, target, f"cost-{name}", spent[group, target])
+        for group, target, name in study.pictured()
+        if spent[group, target]
+    ]
+    untrained = dict.fromkeys(target for (_, target), some in spent.items() if not some)
     crowded = f"; of more than {_CROWD} signs, only those are that nothing cheaper reaches"
     marks: list[Block] = [study.key(), Words([f"Numbers are ways{crowded}."]), study.numbered()]
     if reference is not None:
         marks.append(Key([Mark("╌╌", REFERENCE.colour, f"{reference} on “{baseline}”, the line to reach")]))
     table = Fold("All costs, as a table that sorts", [_cost_grid(study)])
-    return Section("cost", "Quality against cost", reading, [*marks, Panels(drawings), *study.not_pictured(), table])
+    left_out = [line(f"Not drawn, as nothing is trained for it: {', '.join(untrained)}.")] if untrained else []
+    blocks = [*marks, Panels(drawings), *left_out, *study.not_pictured(), table]
+    return Section("cost", "Quality against cost", reading, blocks)
 
 
 class Spent(NamedTuple):
@@ -158,17 +166,21 @@ class Spent(NamedTuple):
     reached: float
 
 
-def _scatter(study: Study, group: Group, target: str, name: str) -> Drawing:
-    """Draw score against cost for one target: a sign a method and way, with the way's number beside it."""
-    title = study.titled(target, group)
-    described = f"Zero-shot score against training time on {title}, as in the table below"
-    spent = [
+def _spent(study: Study, group: Group, target: str) -> list[Spent]:
+    """Return what has cost time for one target, and has a score."""
+    return [
         Spent(place, seconds, reached)
         for place, one in study.costs.items()
         if (*place[:2], place[4]) == (*group, target)
         and (seconds := figure(one, "in_all"))
         and (reached := study.means.get(place)) is not None
     ]
+
+
+def _scatter(study: Study, group: Group, target: str, name: str, spent: list[Spent]) -> Drawing:
+    """Draw score against cost for one target: a sign a method and way, with the way's number beside it."""
+    title = study.titled(target, group)
+    described = f"Zero-shot score against training time on {title}, as in the table below"
     with picture(name, described, Size(2.6)) as drawn:
         axes = drawn.axes
         numbered = spent if len(spent) <= _CROWD else _front(spent)

@@ -75,9 +75,7 @@ def _of_target(study: Study, target: str, found: Mapping[Spoken, Mapping[int, fl
     differences = _differences(study, found)
     most = max((abs(value) for value in differences.values()), default=0.0)
     spoken = _spoken(scores) if differences else []
-    drawings = [
-        _panel(study, language, differences, most, f"{name}-{place}") for place, language in enumerate(spoken)
-    ]
+    drawings = [_panel(study, language, differences, most, f"{name}-{place}") for place, language in enumerate(spoken)]
     ways = study.results.ways
     grids = [
         _grid(method, ways[first : first + _ABREAST], scores, study.results.zero_shot.get(target, ()))

@@ -305,7 +305,8 @@ def test_a_target_that_was_taught_in_all_its_languages_says_so(written):
 def test_cells_that_were_scored_on_other_rows_are_refused(tmp_path):
     scores, missing = lines(tmp_path, seeds=(0,), holes={})
     folder = tmp_path / "lora-mnli-xnli-0" / "eval" / "xnli-test"
-    write(folder, "xnli", "sw", answers("xnli", right("mnli", "lora", "sw", 0)), [f"row {n}" for n in range(ROWS)])
+    gold, prediction = answers("xnli", right("mnli", "lora", "sw", 0))
+    write(folder, "xnli", "sw", (["neutral", *gold[1:]], prediction))
     score(folder, "xnli")
     with pytest.raises(UserError, match=r"xnli was scored on other rows \(sw\)"):
         judge_results(results(scores, missing), draws=20)

@@ -102,9 +102,9 @@ def test_a_constant_on_top_moves_the_interval_and_keeps_its_width():
 def test_seeds_and_items_are_told_apart():
     rng = np.random.default_rng(3)
     pairs = []
-    for number in range(200):
-        values = rng.normal(0, 2.0, 5) + rng.normal(0, 0.7, 5)  # of seeds, and what seeds make of these items
-        seed_sd, item_sd = components(values, drawn(values, 1.5, 0.7, 300, number))
+    for number in range(300):
+        values = rng.normal(0, 2.0, 5) + rng.normal(0, 1.5, 5)  # of seeds, and what seeds make of these items
+        seed_sd, item_sd = components(values, drawn(values, 1.5, 1.5, 300, number))
         pairs.append((seed_sd**2, item_sd**2))
     of_seeds, of_items = np.mean(pairs, axis=0)
     assert of_seeds == pytest.approx(4.0, rel=0.15)

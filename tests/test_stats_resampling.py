@@ -161,6 +161,13 @@ def test_a_target_without_dev_scores_is_chosen_for_by_the_others():
     assert found["panx", "dev average"] == Choice("mnli", 48.0)
 
 
+def test_only_ways_with_dev_scores_on_all_targets_are_averaged():
+    partly = {**DEV, "panx": {"none": 90.0, "mnli": 92.0}}
+    assert select(partly, TEST)["xnli", "dev average"] == Choice("mnli", 61.0)
+    none = {"xnli": {"mnli": 81.0}, "panx": {"qqp": 92.0}}
+    assert "on all targets" in select(none, TEST)["xnli", "dev average"].why
+
+
 def test_a_way_that_was_chosen_and_not_scored_is_a_hole():
     test = {**TEST, "panx": {"none": 50.0}}
     assert select(DEV, test)["panx", "dev average"] == Choice("qqp", None, "qqp was chosen, and has no test score here")

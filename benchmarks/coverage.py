@@ -41,6 +41,7 @@ ITEMS = 200
 WAYS, TARGETS = 9, 4  # a family of 36
 NULLS = ((1.0, 0.0, 0.0), (0.0, 20.0, 0.0), (1.0, 20.0, 0.0), (1.0, 20.0, 30.0))
 NOMINAL = 0.95
+_MORE = 20  # times as many families where no item is drawn: a standard error of 0.15 instead of 0.7
 _AT_ONCE = 4000  # columns of draws: 64 MB
 
 
@@ -57,14 +58,22 @@ def main() -> None:
         beyond = [*pool.map(partial(beyond_the_grid, studies=options.studies), BEYOND)]
         null = itertools.product(SEEDS, NULLS)
         families = [*pool.map(partial(under_the_null, families=options.families), null)]
-    for table in (grid_table(grid), plain_table("Beyond the grid", beyond), plain_table("Families of 36", families)):
+        many = _MORE * options.families
+        by_seeds = [*pool.map(partial(under_the_null_by_seeds, families=many), SEEDS)]
+    for table in (
+        grid_table(grid),
+        plain_table("Beyond the grid", beyond),
+        plain_table(f"Families of {WAYS * TARGETS}", families),
+        plain_table(f"Families of {WAYS * TARGETS}, judged by their seeds alone", by_seeds),
+    ):
         Console().print(table)
     worst, best = min(one["coverage"] for one in grid), max(one["coverage"] for one in grid)
     record = {
         "studies": options.studies, "families": options.families, "items": ITEMS, "nominal": NOMINAL,
         "lowest_coverage": worst, "highest_coverage": best,
         "most_false_families": max(one["false_families"] for one in families),
-        "grid": grid, "beyond": beyond, "null": families, "machine": machine(["adapterstilts", "numpy", "scipy"]),
+        "grid": grid, "beyond": beyond, "null": families, "null_by_seeds": by_seeds,
+        "machine": machine(["adapterstilts", "numpy", "scipy"]),
     }  # fmt: skip
     say(f"written: {write_results('coverage', record)}")
 
@@ -182,6 +191,16 @@ def under_the_null(setting: tuple[int, tuple[float, float, float]], families: in
     return {**facts, "false_families": float(np.mean(anything)), "false_single": float(np.mean(single))}
 
 
+def under_the_null_by_seeds(seeds: int, families: int) -> Facts:
+    """Return the same where only seeds differ, and nothing is known of items: p is never below that of seeds alone."""
+    rng, anything = np.random.default_rng(2), []
+    for _ in range(families):
+        systems = rng.normal(0, 1, (TARGETS, WAYS + 1, seeds))
+        ps = [judge(way - ways[0], None).p for ways in systems for way in ways[1:]]
+        anything.append(min(p for p in holm(ps) if p is not None) < 1 - NOMINAL)
+    return {"seeds": seeds, "families": families, "false_families": float(np.mean(anything))}
+
+
 def _one_target(systems: Numbers) -> list[float]:
     """Return the p value of each way beside the baseline, which is the first system."""
     count, seeds = systems.shape[:2]
@@ -216,7 +235,11 @@ def plain_table(title: str, rows: Sequence[Facts]) -> Table:
 def _said(name: str, value: str | float) -> str:
     if isinstance(value, str):
         return value
-    return f"{value:.3g}" if name in ("seeds", "seed_sd", "item_sd", "both_sd", "half_width") else f"{100 * value:.1f}"
+    return (
+        f"{value:.5g}"
+        if name in ("seeds", "seed_sd", "item_sd", "both_sd", "half_width", "families")
+        else f"{100 * value:.1f}"
+    )
 
 
 if __name__ == "__main__":

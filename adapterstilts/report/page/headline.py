@@ -121,8 +121,8 @@ def _held_against(study: Study, group: Group, method: str) -> list[str]:
     shares = shares_kept(study, group, method)
     if shares:
         told += (
-            f"; of the gain that {reference} makes it keeps {share(median(shares))} in the median "
-            f"({share(min(shares))} to {share(max(shares))})"
+            f"; where {reference} has a gain to speak of ({counted(len(shares), 'cell')}) it keeps "
+            f"{share(median(shares))} of it in the median ({share(min(shares))} to {share(max(shares))})"
         )
     return [f"{told}."]
 

@@ -118,6 +118,20 @@ def test_a_kill_without_warning_goes_on_from_the_last_checkpoint(arguments, tmp_
     assert content(again.path) == content(whole.path)
 
 
+def test_killed_while_it_wrote_its_first_or_its_last_file_it_goes_on_and_leaves_no_half_of_one(arguments, tmp_path):
+    whole = train_intermediate(out=tmp_path / "whole", **arguments)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / ".tmp-12345678-config.json").write_text("{")
+    again = train_intermediate(out=broken, **arguments)
+    assert content(again.path) == content(whole.path)
+    (broken / "run.json").rename(broken / ".tmp-12345678-run.json")
+    (broken / "heads" / ".tmp-12345678-snli.json").write_text("{")
+    again = train_intermediate(out=broken, **arguments)
+    assert content(again.path) == content(whole.path)
+    assert not [*broken.rglob(".tmp-*")]
+
+
 @pytest.mark.parametrize("part", ["random", "optimiser", "step count"])
 def test_without_one_part_of_the_state_the_result_would_differ(arguments, tmp_path, monkeypatch, part):
     """Negative controls: the bitwise test above can fail, since every part of a checkpoint matters."""

@@ -119,3 +119,16 @@ def test_a_folder_without_a_run_says_what_it_holds(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(UserError, match="cannot be read"):
         read_run(tmp_path)
+
+
+def test_what_a_killed_process_left_is_removed_here_or_anywhere_below(tmp_path):
+    deep = tmp_path / "heads" / ".tmp-12345678-a.json"
+    deep.parent.mkdir()
+    flat = tmp_path / ".tmp-12345678-folder"
+    flat.mkdir()
+    for file in (deep, flat / "part", tmp_path / "kept.json"):
+        file.write_text("x")
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".tmp-12345678-a.json", "heads", "kept.json"]
+    remove_leftovers(tmp_path, below=True)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["heads", "kept.json"]

@@ -227,7 +227,9 @@ def test_a_step_is_found_by_the_beginning_of_its_identity_where_only_one_begins_
     assert graph.find(steps[0].id[:-3]) is steps[0]
     with pytest.raises(UserError, match="2 steps begin with 'train-'"):
         graph.find("train-")
-    with pytest.raises(UserError, match="has no step 'merge'"):
+    with pytest.raises(UserError, match=f"did you mean '{steps[1].id}'"):
+        graph.find(f"x{steps[1].id}")
+    with pytest.raises(UserError, match="has no step 'merge'(?s:.*)plan RECIPE --steps"):
         graph.find("merge")
 
 

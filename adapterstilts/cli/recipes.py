@@ -45,8 +45,9 @@ def cp(name: str, file: str) -> None:
     """
     from adapterstilts.report.recipes import copy_recipe
 
+    copied = copy_recipe(name, file)
     click.echo(f"next: change it; then: adapterstilts check {file}", err=True)
-    click.echo(str(copy_recipe(name, file)))
+    click.echo(str(copied))
 
 
 COMMAND = recipes

@@ -171,7 +171,7 @@ def _in_folders(
     folders = {inside(root, name): model for name, model in models.items()}
     for folder in folders:
         (folder / "predictions").mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder / "predictions")
+        remove_leftovers(folder, below=True)
     with progress(f"{task.name} {split}", sum(map(len, many))) as bar:
         for rows in many:
             bar.note(rows.language)

@@ -30,7 +30,7 @@ from adapterstilts.formats import formats, is_text
 from adapterstilts.interrupt import listening
 from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
-from adapterstilts.store.atomic import write_json
+from adapterstilts.store.atomic import is_leftover, remove_leftovers, write_json
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Base, Run, RunRecord, nothing_trained, read_run
 from adapterstilts.tasks import Split, Task
@@ -100,6 +100,7 @@ def evaluate_base(
     wanted = read_settings(EvaluationSettings, settings or {})
     run = _base_run(base, Path(out), choose_runtime(wanted.resources, wanted.precision or "auto"))
     prepared = _prepare(run, names, languages, split, None, layer, settings or {})
+    remove_leftovers(run.path)
     write_json(run.path / "run.json", run.record.model_dump(mode="json"))
     return _score(prepared)
 
@@ -189,7 +190,7 @@ def _base_run(base: str, out: Path, runtime: Runtime) -> Run:
                 f"{out} holds something else ({run.phase}, {run.record.base.name})", fix="choose another --out"
             )
         return run
-    if out.is_dir() and any(path.name not in {".lock", "eval"} for path in out.iterdir()):
+    if out.is_dir() and any(path.name not in {".lock", "eval"} and not is_leftover(path) for path in out.iterdir()):
         raise UserError(f"{out} is not empty and holds no scores of a base", fix="choose another --out")
     config = {"phase": "base", "tasks": [], "method": {"name": "none"}, "base": files.name,
               "precision": runtime.precision, "data": DataSettings().model_dump(mode="json")}  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapterstilts.config.recipe import Wrong, find_recipe, problem, read_yaml, refusal
+from adapterstilts.errors import UserError
 from adapterstilts.experiment.build import Layout, build
 from adapterstilts.experiment.check import problems_of
 from adapterstilts.experiment.recipe import Study
@@ -64,8 +65,11 @@ def open_study(name: str) -> Opened:
 
 
 def folder_for(opened: Opened, out: str | Path | None) -> Path:
-    """Return a study's folder: `out`, or `runs/` and the recipe's name where that is None."""
-    return Path(out) if out else Path("runs") / opened.name
+    """Return a study's folder: `out`, or `runs/` and the recipe's name where that is None; never a file's place."""
+    folder = Path(out) if out else Path("runs") / opened.name
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, and a study is a folder", fix="choose another --out")
+    return folder
 
 
 def is_study(file: Path) -> bool:

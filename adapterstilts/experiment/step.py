@@ -6,6 +6,7 @@ path, no clock. So two recipes that ask for the same work share it, and a change
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterstilts.config.identity import fingerprint
-from adapterstilts.errors import UserError, nearest
+from adapterstilts.errors import UserError
 
 Parents = Mapping[str, tuple[str, ...]]
 
@@ -62,7 +63,7 @@ class Graph:
             return self.steps.get(identity) or found[0]
         if found:
             raise UserError(f"{len(found)} steps begin with {identity!r}", fix="give more of the identity")
-        raise UserError(f"the study has no step {identity!r}", fix=nearest(identity, self.steps))
+        raise UserError(f"the study has no step {identity!r}", fix=_nearest(identity, self.steps))
 
     def stages(self) -> list[list[Step]]:
         """Return the steps in stages: each needs only steps of earlier ones."""
@@ -82,6 +83,11 @@ class Graph:
             if found.intersection(step.needs):
                 found.add(step.id)
         return found - first
+
+
+def _nearest(identity: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(identity, known, n=1, cutoff=0.8)
+    return f"did you mean {close[0]!r}?" if close else "`adapterstilts plan RECIPE --steps` lists all of them"
 
 
 def folder_of(study: Path, identity: str) -> Path:

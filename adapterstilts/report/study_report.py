@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterstilts.console import log
+from adapterstilts.errors import UserError
 from adapterstilts.experiment.collect import collect
 from adapterstilts.experiment.judgement import Judged, judge_results
 from adapterstilts.experiment.open import Opened, folder_for, open_study
@@ -52,10 +53,18 @@ def report_study(recipe: str, *, out: str | Path | None = None, to: str | Path |
     study = folder_for(opened, out)
     results = collect(opened, study)
     _warn(opened, results)
+    folder = _made(Path(to) if to else study / "report")
     judged = judge_results(results)
-    folder = Path(to) if to else study / "report"
     page = write_page(results, judged, folder / PAGE, against_gain(results))
     return Report(page, write_study_tables(results, judged, folder / TABLES), results, judged)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the report cannot lie in {folder}: {error.strerror}", fix="choose another --to") from None
+    return folder
 
 
 def _warn(opened: Opened, results: Results) -> None:

@@ -66,13 +66,18 @@ def flush_tree(folder: Path) -> None:
         _flush(path)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left half written directly inside `folder`."""
-    for path in folder.glob(f"{_PREFIX}*"):
+def remove_leftovers(folder: Path, *, below: bool = False) -> None:
+    """Remove what a killed process left half written directly inside `folder`, and anywhere `below` if asked."""
+    for path in [*(folder.rglob if below else folder.glob)(f"{_PREFIX}*")]:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file or folder is what a killed process left half written."""
+    return path.name.startswith(_PREFIX)
 
 
 def _flush(path: Path) -> None:

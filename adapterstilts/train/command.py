@@ -20,7 +20,7 @@ from adapterstilts.interrupt import listening
 from adapterstilts.methods import method_of
 from adapterstilts.methods._stack import parameters_of
 from adapterstilts.model import Randomness, TransferModel, hold_frozen_in_bf16, seeded
-from adapterstilts.store.atomic import write_json
+from adapterstilts.store.atomic import remove_leftovers, write_json
 from adapterstilts.store.places import locked
 from adapterstilts.store.run import Run
 from adapterstilts.tasks import Task, tasks
@@ -128,6 +128,7 @@ def train(phase: Phase, task: str | Sequence[str], out: str | Path, given: Given
     with locked(folder), listening() as stop:
         run = finished_run(folder, plan.resolved())  # another process was quicker
         if run is None:
+            remove_leftovers(folder, below=True)
             write_json(folder / "config.json", plan.resolved())
             checkpoint.resume(member)
             loop.train([member], plan.runtime, stop)

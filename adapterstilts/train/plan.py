@@ -25,6 +25,7 @@ from adapterstilts.formats import formats, learnable
 from adapterstilts.methods import method_of
 from adapterstilts.mini.embedded import mirror_folder, usual_mirror
 from adapterstilts.model import Runtime, choose_runtime
+from adapterstilts.store.atomic import is_leftover
 from adapterstilts.store.run import Run, read_run
 from adapterstilts.tasks import Split, Task, require, tasks
 from adapterstilts.tasks._groups import expand, must_be_tasks
@@ -294,7 +295,8 @@ def finished_run(folder: Path, resolved: Mapping[str, Any]) -> Run | None:
     """Return the finished run if `folder` holds this very one; refuse a folder that holds anything else."""
     begun = _begun(folder)
     if begun is None:
-        others = [path.name for path in folder.iterdir() if path.name != ".lock"] if folder.is_dir() else []
+        files = [*folder.iterdir()] if folder.is_dir() else []
+        others = [file.name for file in files if file.name != ".lock" and not is_leftover(file)]
         if others:
             raise UserError(f"{folder} is not empty and holds no run ({others[0]}, ...)", fix="choose another --out")
         return None

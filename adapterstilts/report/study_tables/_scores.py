@@ -58,7 +58,7 @@ def gains(study: Study) -> Table:
 def compact(study: Study) -> Table:
     """Return ways by targets in narrow columns: the baseline way's scores, every other's differences to them.
 
-    Below each difference stands its interval, in a row without a name.
+    Below each difference stands its interval, in a row without a name; one seed has none.
     """
     frame, targets = study.judged.gains, study.results.targets
     told = by_place(frame[frame["languages"] == "zero-shot"])
@@ -73,7 +73,8 @@ def compact(study: Study) -> Table:
             rows += grid(study, [row], lambda row, target: percent(means.get((*row, target), float("nan"))))
             continue
         rows += grid(study, [row], short)
-        rows.append(["", *(spread_of(told.get((*row, target), {})) for target in targets)])
+        spreads = ["", *(spread_of(told.get((*row, target), {})) for target in targets)]
+        rows += [spreads] if any(spreads) else []
     title = f"zero-shot: {study.results.baseline} in percent, the others as differences to it"
     return Table(title, ["", *targets], rows, [*notes_on_cells(study, rows), *fewer_seeds(study)])
 

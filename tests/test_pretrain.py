@@ -101,7 +101,7 @@ def test_bad_yaml_is_refused_with_its_line(tmp_path):
 WRONG = {
     "an unknown part": ({**TINY, "extra": 7}, "extra = 7"),
     "an unknown entry": (changed(mirror={"rows": 5}), "mirror.rows = 5"),
-    "an unknown shape": (changed(shape={"depth": 5}), "shape.depth = 5"),
+    "an unknown shape": (changed(shape={"depth": 5}), "shape.depth = 5: unknown key, known: .*layers"),
     "too small": (changed(tokenizer={"vocabulary": 10}), r"tokenizer.vocabulary = 10: .*100"),
     "no number": (changed(mirror={"size": "many"}), "mirror.size = 'many'"),
     "a list": ("- 1\n- 2\n", r"\[1, 2\]"),

@@ -231,7 +231,7 @@ WRONG = {
     "an unknown task": ("snli", "snly", "line 6: tasks.snly: unknown task, did you mean 'snli'?"),
     "an unknown method": ("method: full", "method: ful", "line 2: method: unknown method 'ful', did you mean 'full'?"),
     "a bad value": ("value: 24", "value: -24", "line 8: tasks.snli.train.batch_size.value: batch_size = -24: "),
-    "no source": ("source: the moon, ", "", "line 4: everywhere.train.learning_rate.source = "),
+    "no source": ("source: the moon, ", "", "line 4: everywhere.train.learning_rate.source: needed, and "),
     "an unknown certainty": ("sure: read", "sure: very", "line 4: everywhere.train.learning_rate.sure = 'very': "),
     "a bare value": ("{value: 24, source: this test, sure: ours}", "24", "line 8: tasks.snli.train.batch_size = 24: "),
     "an unknown entry": ("about:", "abuot:", "line 1: abuot = 'a recipe of a test': "),

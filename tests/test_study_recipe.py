@@ -85,8 +85,8 @@ def test_every_problem_is_told_at_once_with_its_line(written):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("base: mini", "bse: mini", "line 2: bse: unknown key, did you mean 'base'?"),
-        ("{learn: snli}", "{lern: snli}", "line 8: ways.snli.lern: unknown key, did you mean 'learn'?"),
+        ("base: mini", "bse: mini", "line 2: bse = 'mini': unknown key, did you mean 'base'?"),
+        ("{learn: snli}", "{lern: snli}", "line 8: ways.snli.lern = 'snli': unknown key, did you mean 'learn'?"),
         ("{lora: {}}", "{lora: {trie: {}}}", "line 5: methods.lora.trie: unknown key, did you mean 'tried'?"),
         ("{lora: {}}", "{lorra: {}}", "line 5: methods.lorra: unknown method 'lorra', did you mean 'lora'?"),
         ("seeds: [0, 1, 2]", "seeds: []", "line 3: seeds: is empty, and one is needed at least"),

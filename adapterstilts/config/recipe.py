@@ -95,7 +95,8 @@ def problem(detail: ErrorDetails, schema: type[BaseModel]) -> Wrong:
     place = tuple(detail["loc"])
     if detail["type"] == "extra_forbidden":
         known = _keys_at(schema, place[:-1])
-        return Wrong(place, f": unknown key, {nearest(str(place[-1]), known)}")
+        value = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float) else ""
+        return Wrong(place, f"{value}: unknown key, {nearest(str(place[-1]), known)}")
     if detail["type"] == "missing":
         return Wrong(place, ": needed, and not given")
     if detail["type"] == "too_short":
@@ -107,15 +108,18 @@ def problem(detail: ErrorDetails, schema: type[BaseModel]) -> Wrong:
 def _keys_at(schema: Any, place: tuple[str | int, ...]) -> list[str]:
     """Return the keys that a schema takes at a place; names that a person may choose lead on to what they hold."""
     for part in place:
-        options = [schema, *typing.get_args(schema)]
-        model = next((one for one in options if isinstance(one, type) and issubclass(one, BaseModel)), None)
-        if model is None:
-            continue
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        schema = fields[str(part)].annotation if part in fields else schema
-    options = [schema, *typing.get_args(schema)]
-    models = [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
-    return [field.alias or name for model in models for name, field in model.model_fields.items()]
+        schema = _fields(schema).get(str(part), schema)
+    return list(_fields(schema))
+
+
+def _fields(schema: Any) -> dict[str, Any]:
+    """Return the fields of a model or named tuple, or of the one that a list or mapping holds, with their types."""
+    for one in (schema, *typing.get_args(schema)):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return {field.alias or name: field.annotation for name, field in one.model_fields.items()}
+        if hasattr(one, "_fields"):
+            return typing.get_type_hints(one)
+    return {}
 
 
 def refusal(file: Path, problems: Iterable[Wrong]) -> UserError:

@@ -250,6 +250,19 @@ def test_three_rules_choose_a_way_for_every_target(judged):
     assert oracle == pytest.approx(max(zero_shot(judged, "full", way, "panx")["score"] for way in RATES))
 
 
+def test_a_control_keeps_no_gain_and_is_not_chosen(written, judged):
+    found = judge_results(results(*written, controls=frozenset({"mnli"})), draws=20)
+    kept = cell(found.kept, "lora", "mnli", "xnli")
+    assert np.isnan(kept["share"])
+    assert kept["why"].startswith("a control")
+    assert "mnli" in set(judged.selection["way"])
+    assert "mnli" not in set(found.selection["way"])
+    assert (
+        zero_shot(found, "lora", "mnli", "xnli")["difference"]
+        == zero_shot(judged, "lora", "mnli", "xnli")["difference"]
+    )
+
+
 def cell_of_rule(frame: pd.DataFrame, target: str, rule: str) -> pd.Series:
     [found] = [line for _, line in frame.iterrows() if (line["target"], line["rule"]) == (target, rule)]
     return found

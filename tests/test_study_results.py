@@ -159,6 +159,7 @@ def test_certificates_configurations_and_same_rows_stand_by_way_and_method(resul
     assert results.configurations["paws", "full"]["train.max_steps"] == 2
     assert results.same_rows == {("paws", "pawsx"), ("both", "pawsx")}
     assert "torch" in results.environment
+    assert results.controls == {"longer"}
 
 
 def test_a_study_that_has_scored_nothing_is_refused_with_the_command_that_runs_it(opened, tmp_path):

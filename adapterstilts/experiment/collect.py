@@ -99,6 +99,7 @@ class _Collection:
             certificates=dict(self._certificates()),
             configurations=dict(self._configurations()),
             environment=self._environment(),
+            controls=frozenset(name for name, way in study.ways.items() if way.verb == "match"),
         )
 
     def _scores(self, cell: Cell, steps: Steps) -> Iterator[Line]:

@@ -46,7 +46,7 @@ class Judged:
       effect with its interval (the difference by the standard deviation between test items of the baseline's score),
       same_rows. The baseline itself has a score only.
     - `against_reference`: the difference to the reference method with the same way, zero-shot.
-    - `kept`: share of the reference method's gain (1 is all of it), with its interval.
+    - `kept`: share of the reference method's gain (1 is all of it), with its interval; none of a control.
     - `selection`: rule ("English dev": the best on each target's dev rows; "averaged": one way for all targets, by the
       mean of their dev scores; "oracle": by the test itself), the way that it takes for a target, its zero-shot score.
     """
@@ -176,7 +176,9 @@ class _Study:
     def kept(self) -> Iterator[Line]:
         """Yield which share of the reference method's gain the others keep, way by way."""
         for place in self.others():
-            if place.way != self.results.baseline:
+            if place.way in self.results.controls:
+                yield {**place._asdict(), "why": "a control, whose gain is none of an intermediate task"}
+            elif place.way != self.results.baseline:
                 share = self.share(place)
                 yield {**place._asdict(), "share": share.value, "low": share.low, "high": share.high, "why": share.why}
 
@@ -218,7 +220,8 @@ class _Study:
     def selection(self) -> Iterator[Line]:
         """Yield what each rule to choose a way comes to, by base, variant and method."""
         for base, variant, method in dict.fromkeys(place[:3] for place in self.places):
-            places = [place for place in self.places if place[:3] == (base, variant, method)]
+            alike = (place for place in self.places if place[:3] == (base, variant, method))
+            places = [place for place in alike if place.way not in self.results.controls]
             targets = dict.fromkeys(place.target for place in places)
             test: dict[str, dict[str, float]] = {target: {} for target in targets}
             for place in places:

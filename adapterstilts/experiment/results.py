@@ -36,8 +36,8 @@ class Results:
     `baseline`: the way that differences are to. `reference`: the method that others are held against; None: there is no
     other. `zero_shot`: by target the languages that no cell of it was taught in. `same_rows`: (way, target) pairs whose
     intermediate task is the target's own training data. `certificates`: by way and method one composition's
-    certificate. `configurations`: by way and method the settings, dotted. `about`, `name` and `command` are of the
-    recipe.
+    certificate. `configurations`: by way and method the settings, dotted. `controls`: ways without an intermediate task
+    that are trained as long as another. `about`, `name` and `command` are of the recipe.
     """
 
     name: str
@@ -62,3 +62,4 @@ class Results:
     certificates: Mapping[tuple[str, str], Mapping[str, Any]]
     configurations: Mapping[tuple[str, str], Mapping[str, Any]]
     environment: Mapping[str, str]
+    controls: frozenset[str] = frozenset()

@@ -20,6 +20,7 @@ from adapterstilts.experiment.command import Job
 from adapterstilts.experiment.kinds import kinds
 from adapterstilts.experiment.step import Graph, Step
 from adapterstilts.interrupt import listening
+from adapterstilts.store.atomic import write_text
 
 
 class Toy:
@@ -78,7 +79,7 @@ class Deaf:
     version, summary, writes_into = 1, "hear nothing", ""
 
     def run(self, work):
-        (work.study / "deaf").write_text(str(os.getpid()))
+        write_text(work.study / "deaf", str(os.getpid()))  # whole, or not there: somebody is waiting to read it
         while True:
             time.sleep(0.1)
 

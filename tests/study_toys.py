@@ -51,7 +51,7 @@ class Toy:
         with listening() as stop:
             for number in range(int(kept.read_text()) if kept.exists() else 0, ticks):
                 stop.raise_if_asked()
-                time.sleep(0.02)
+                time.sleep(0.02)  # this is the work: time in which a signal or a kill can meet it
                 kept.write_text(str(number + 1))
             (work.study / f"at-{work.step.label}").write_text(str(os.getpid()))
             while until and not (work.study / until).exists():
@@ -69,7 +69,7 @@ class Note:
         for word in ("begun", "over"):
             with (run / "notes").open("a") as notes:
                 notes.write(f"{work.step.label} {word}\n")
-            time.sleep(0.1)
+            time.sleep(0.1)  # time in which another one at the same run would write between the two words
         return {}
 
 
@@ -81,7 +81,7 @@ class Deaf:
     def run(self, work):
         write_text(work.study / "deaf", str(os.getpid()))  # whole, or not there: somebody is waiting to read it
         while True:
-            time.sleep(0.1)
+            time.sleep(0.1)  # alive, and no load on a machine that runs other tests
 
 
 class Point:

@@ -238,7 +238,7 @@ def test_a_second_signal_ends_at_once(tmp_path, start):
     wait_for(tmp_path / "deaf")
     worker = int((tmp_path / "deaf").read_text())
     main.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
+    time.sleep(0.5)  # in which a run that took one signal for two would end
     assert main.poll() is None
     main.send_signal(signal.SIGTERM)
     assert main.wait(120) == 130

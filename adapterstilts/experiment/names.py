@@ -31,7 +31,7 @@ def link_runs(layout: Layout, study: Path) -> None:
     for link, run in wanted.items():
         link.parent.mkdir(parents=True, exist_ok=True)
         aim = os.path.relpath(run, link.parent)
-        if link.is_symlink() and os.readlink(link) == aim:  # noqa: PTH115 - Path.readlink would tidy the text up
+        if link.is_symlink() and link.readlink() == Path(aim):
             continue
         link.unlink(missing_ok=True)
         link.symlink_to(aim)
